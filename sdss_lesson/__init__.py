@@ -1,0 +1,33 @@
+"""Below Random: trustworthy evaluation in PyTorch, on the task of telling stars, galaxies and quasars apart.
+
+Data flow one way: `load_sdss` -> `split_by_object` -> `SDSSDataset` -> `fit` -> `evaluate` -> a plot.
+"""
+
+from sdss_lesson import plots
+from sdss_lesson.catalog import CLASSES, FEATURES, load_sdss
+from sdss_lesson.claims import claim, lesson_seed
+from sdss_lesson.dataset import SDSSDataset
+from sdss_lesson.evaluation import Evaluation, evaluate
+from sdss_lesson.model import NeuralNet
+from sdss_lesson.progress import progress
+from sdss_lesson.split import Split, split_by_object
+from sdss_lesson.training import Epoch, History, fit
+
+__all__ = [
+    "CLASSES",
+    "FEATURES",
+    "Epoch",
+    "Evaluation",
+    "History",
+    "NeuralNet",
+    "SDSSDataset",
+    "Split",
+    "claim",
+    "evaluate",
+    "fit",
+    "lesson_seed",
+    "load_sdss",
+    "plots",
+    "progress",
+    "split_by_object",
+]

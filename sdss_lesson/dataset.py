@@ -1,0 +1,104 @@
+"""A catalogue as a PyTorch dataset: scaled magnitudes in, class indices out."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+import torch
+from torch.utils.data import Dataset
+
+from sdss_lesson.catalog import CLASSES, FEATURES
+
+
+class Scaler(Protocol):
+    """What scikit-learn calls a fitted transformer."""
+
+    def transform(self, X: pd.DataFrame | np.ndarray) -> np.ndarray: ...  # noqa: N803 (scikit-learn's name)
+
+
+class SDSSDataset(Dataset[tuple[torch.Tensor, torch.Tensor]]):
+    """A map-style dataset of ``(features, label)`` pairs.
+
+    Parameters
+    ----------
+    frame
+        Rows as `load_sdss` returns them.
+    features
+        The columns to learn from.
+    scaler
+        A transformer that was fitted *on the training rows*, such as
+        ``StandardScaler().fit(split.train[FEATURES])``. Give the same one to all three sets. None leaves the
+        columns as they are. Nothing is ever fitted here: fitting on each set by itself is one of the mistakes that
+        the lesson is about.
+
+    Attributes
+    ----------
+    features : torch.Tensor
+        Shape (N, number of features), torch's default dtype at the time of building.
+    labels : torch.Tensor
+        Shape (N,), int64, indices into `CLASSES`. One item's label has shape ().
+    classes : tuple of str
+        The names of labels 0, 1 and 2, where `evaluate` looks for them.
+
+    Raises
+    ------
+    ValueError
+        When a column is missing, a value is not finite, a class is unknown, or the scaler is not fitted.
+
+    Examples
+    --------
+    >>> dataset = SDSSDataset(load_sdss())
+    >>> features, label = dataset[0]
+    >>> features.shape, label.shape, label.dtype
+    (torch.Size([5]), torch.Size([]), torch.int64)
+    """
+
+    classes = CLASSES
+
+    def __init__(
+        self, frame: pd.DataFrame, *, features: Sequence[str] = FEATURES, scaler: Scaler | None = None
+    ) -> None:
+        columns = list(features)
+        missing = [name for name in [*columns, "class"] if name not in frame]
+        if missing:
+            raise ValueError(f"The frame has no column {', '.join(missing)}; it has {', '.join(frame.columns)}.")
+        labels = pd.Index(CLASSES).get_indexer(frame["class"])
+        if (labels < 0).any():
+            raise ValueError(f"Unknown class {str(frame['class'][labels < 0].iloc[0])!r}; known: {', '.join(CLASSES)}.")
+        # A copy of its own: neither a scaler that works in place nor torch may share memory with the reader's frame.
+        values = frame[columns].copy()
+        array = np.asarray(values if scaler is None else _transform(scaler, values), dtype=np.float64)
+        bad = ~np.isfinite(array)
+        if bad.any():
+            row, column = np.argwhere(bad)[0]
+            raise ValueError(
+                f"Feature {columns[column]!r} of row {frame.index[row]} is {array[row, column]}, and a network turns "
+                "one such value into NaN everywhere. Drop rows with missing values first, as load_sdss does."
+            )
+        self.features = torch.tensor(array, dtype=torch.get_default_dtype())
+        self.labels = torch.tensor(labels, dtype=torch.int64)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.features[index], self.labels[index]
+
+    def __getitems__(self, indices: list[int]) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """A whole batch at once, so that a DataLoader does not ask row by row."""
+        return list(zip(self.features[indices], self.labels[indices], strict=True))
+
+
+def _transform(scaler: Scaler, values: pd.DataFrame) -> np.ndarray:
+    from sklearn.exceptions import NotFittedError
+
+    # Fitted on a plain array, a scaler knows no column names, and warns when it is handed some.
+    known = values if hasattr(scaler, "feature_names_in_") else values.to_numpy()
+    try:
+        return scaler.transform(known)
+    except NotFittedError:
+        raise ValueError(
+            f"The scaler {scaler} is not fitted. Fit it on the training rows, and give that one to all sets: "
+            "scaler = StandardScaler().fit(split.train[FEATURES])."
+        ) from None

@@ -1,0 +1,331 @@
+"""An evaluator that cannot print a wrong accuracy: its whole state is integers that add up."""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from html import escape
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.utils.data import DataLoader, Dataset
+
+Batches = Iterable[Sequence[torch.Tensor]]
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What a model did on some rows: counts, from which every number is read off at the end.
+
+    Counts add up exactly, in any order and over any batches, so that ``a + b`` is the evaluation of all rows of
+    both, and ``sum(parts)`` of all parts. Averages of averages have no such property; that is where wrong accuracies
+    come from.
+
+    Attributes
+    ----------
+    confusion
+        Shape (C, C), int64: ``confusion[true, predicted]`` counts rows.
+    loss_sum
+        Cross-entropy in nats, summed over the rows.
+    classes
+        The names of the classes, for printing; empty where they are not known.
+
+    Examples
+    --------
+    >>> first = Evaluation(np.array([[30, 2], [0, 0]]), loss_sum=3.2)
+    >>> last = Evaluation(np.array([[0, 0], [1, 3]]), loss_sum=0.4)
+    >>> (first + last).accuracy, (first.accuracy + last.accuracy) / 2
+    (0.9166666666666666, 0.84375)
+    """
+
+    confusion: npt.NDArray[np.int64]
+    loss_sum: float
+    classes: tuple[str, ...] = ()
+
+    @property
+    def n_samples(self) -> int:
+        """Number of rows."""
+        return int(self.confusion.sum())
+
+    @property
+    def n_correct(self) -> int:
+        """Number of rows whose predicted class is the true one."""
+        return int(self.confusion.trace())
+
+    @property
+    def accuracy(self) -> float:
+        """Correct rows over all rows: a fraction from 0 to 1."""
+        return self.n_correct / self.n_samples
+
+    @property
+    def loss(self) -> float:
+        """Mean cross-entropy over the rows, in nats."""
+        return self.loss_sum / self.n_samples
+
+    @property
+    def support(self) -> npt.NDArray[np.int64]:
+        """Shape (C,): number of rows of each true class."""
+        return self.confusion.sum(axis=1)
+
+    @property
+    def recall(self) -> npt.NDArray[np.float64]:
+        """Shape (C,): the share of each true class that was found; NaN for a class without rows."""
+        return _ratio(self.confusion.diagonal(), self.support)
+
+    @property
+    def precision(self) -> npt.NDArray[np.float64]:
+        """Shape (C,): the share of each predicted class that is right; NaN for a class never predicted."""
+        return _ratio(self.confusion.diagonal(), self.confusion.sum(axis=0))
+
+    @property
+    def balanced_accuracy(self) -> float:
+        """Mean recall over the classes that have rows."""
+        return float(np.nanmean(self.recall))
+
+    def __add__(self, other: "Evaluation") -> "Evaluation":
+        if not isinstance(other, Evaluation):
+            return NotImplemented
+        if self.confusion.shape != other.confusion.shape:
+            raise ValueError(
+                f"These evaluations know {len(self.confusion)} and {len(other.confusion)} classes. Only evaluations "
+                "with the same classes add up."
+            )
+        classes = self.classes or other.classes
+        return Evaluation(self.confusion + other.confusion, self.loss_sum + other.loss_sum, classes)
+
+    def __radd__(self, other: int) -> "Evaluation":
+        # sum() begins with 0.
+        return self if other == 0 else NotImplemented
+
+    def _names(self) -> list[str]:
+        return list(self.classes) or [str(label) for label in range(len(self.confusion))]
+
+    def _headline(self) -> str:
+        return (
+            f"accuracy {self.accuracy:.4f} ({self.n_correct} of {self.n_samples}), "
+            f"balanced {self.balanced_accuracy:.4f}, loss {self.loss:.4f}"
+        )
+
+    def _table(self) -> tuple[list[str], list[list[str]]]:
+        header = ["true class", *(f"as {name}" for name in self._names()), "support", "recall", "precision"]
+        rows = [
+            [name, *map(str, counts), str(support), _short(recall), _short(precision)]
+            for name, counts, support, recall, precision in zip(
+                self._names(), self.confusion, self.support, self.recall, self.precision, strict=True
+            )
+        ]
+        return header, rows
+
+    def __str__(self) -> str:
+        header, rows = self._table()
+        widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+        lines = [
+            "  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True)) for row in [header, *rows]
+        ]
+        return "\n".join([self._headline(), *lines])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        header, rows = self._table()
+        head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
+        body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+        return f"<p>{self._headline()}</p><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def evaluate(
+    model: nn.Module,
+    data: Dataset[Any] | Batches,
+    *,
+    batch_size: int | None = None,
+    device: torch.device | str | None = None,
+) -> Evaluation:
+    """Count what `model` gets right on `data`, and leave everything as it was.
+
+    The model runs in eval mode and without gradients; afterwards every submodule is back in the mode that it was in,
+    even when something raises.
+
+    Parameters
+    ----------
+    model
+        Gives logits of shape (N, C), C >= 2, for features of shape (N, ...).
+    data
+        A Dataset of ``(features, label)`` pairs, which is read in order and draws nothing from the global random
+        state; or a DataLoader or any other iterable of ``(features, labels)`` batches. Labels are class indices of an
+        integer dtype, of shape (N,) or (N, 1).
+    batch_size
+        Rows at a time, for a Dataset. It changes the speed and never the counts.
+    device
+        Where the batches are moved to: by default where the model's parameters are. The model itself is not moved.
+
+    Returns
+    -------
+    Evaluation
+        ``accuracy``, ``loss``, ``confusion``, ``recall`` and more; two of them add up with ``+``.
+
+    Raises
+    ------
+    ValueError
+        When there are no rows, or logits or labels have the wrong shape, length or range, or logits are NaN.
+    TypeError
+        When a dtype or an argument has the wrong type. No number is ever returned for data that cannot be judged.
+
+    Examples
+    --------
+    >>> dataset = SDSSDataset(load_sdss())
+    >>> evaluate(NeuralNet(5, 16, 3), dataset).n_samples
+    10000
+    """
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"The model is {_kind(model)}; give a torch.nn.Module.")
+    classes = _class_names(data)
+    batches = _batches(data, batch_size)
+    device = device_of(model) if device is None else device
+    total: Evaluation | None = None
+    with _evaluating(model), torch.no_grad():
+        for batch in batches:
+            inputs, labels = unpack(batch, device)
+            logits = forward(model, inputs)
+            part = count(logits, checked_labels(logits, labels))
+            total = part if total is None else total + part
+    if total is None or total.n_samples == 0:
+        raise ValueError("There are no rows to evaluate: the loader is empty, or it was an iterator that is used up.")
+    # Names are for printing only: those of another number of classes would be wrong.
+    return Evaluation(total.confusion, total.loss_sum, classes if len(classes) == len(total.confusion) else ())
+
+
+def unpack(batch: Sequence[torch.Tensor], device: torch.device | str | None) -> tuple[torch.Tensor, torch.Tensor]:
+    """The features and labels of a batch, on `device`."""
+    if not isinstance(batch, tuple | list) or len(batch) != 2:
+        raise TypeError(f"A batch is {_kind(batch)}; it must be a pair (features, labels).")
+    for name, tensor in zip(("features", "labels"), batch, strict=True):
+        if not isinstance(tensor, torch.Tensor):
+            raise TypeError(f"The {name} of a batch are {_kind(tensor)}; they must be a tensor: torch.as_tensor(...).")
+    inputs, labels = batch
+    return inputs.to(device), labels.to(device)
+
+
+def forward(model: nn.Module, inputs: torch.Tensor) -> torch.Tensor:
+    """The model's logits, after a check that it can take features of this dtype."""
+    dtypes = {weights.dtype for weights in model.parameters() if weights.is_floating_point()}
+    foreign = bool(dtypes) and inputs.dtype not in dtypes
+    wanted = " or ".join(sorted(map(str, dtypes)))
+    complaint = TypeError(
+        f"The features are {inputs.dtype} and the model's weights {wanted}. Convert the features once, where the "
+        f"dataset is built: features.to({wanted})."
+    )
+    if foreign and inputs.is_floating_point():
+        raise complaint
+    try:
+        logits: torch.Tensor = model(inputs)
+    except RuntimeError as error:
+        # Whole numbers are what an embedding wants; most other layers raise, and torch's message has no remedy.
+        if foreign:
+            raise complaint from error
+        raise
+    return logits
+
+
+def checked_labels(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Class indices of shape (N,), int64, after a check that logits of shape (N, C) and labels fit each other."""
+    if not isinstance(logits, torch.Tensor):
+        raise TypeError(f"The model returned {_kind(logits)}; it must return logits, a tensor of shape (N, C).")
+    if logits.ndim == 2 and logits.shape[1] == 1:
+        raise ValueError(
+            "The logits have one column: this is a binary classifier, and the largest of one column is always the "
+            "first. Give a column for each class: torch.cat([torch.zeros_like(logits), logits], 1)."
+        )
+    if logits.ndim != 2 or logits.shape[1] < 2:
+        raise ValueError(f"The logits have the shape {tuple(logits.shape)}; it must be (N, C), C >= 2 classes.")
+    if not logits.is_floating_point():
+        raise TypeError(f"The logits are {logits.dtype}; they must be floating-point. Return them before any argmax.")
+    if labels.ndim == 2 and labels.shape[1] > 1:
+        raise ValueError(
+            f"The labels have the shape {tuple(labels.shape)}; it must be (N,) or (N, 1). If they are one-hot, "
+            "labels.argmax(1) gives class indices."
+        )
+    if labels.ndim not in (1, 2):
+        raise ValueError(f"The labels have the shape {tuple(labels.shape)}; it must be (N,) or (N, 1).")
+    if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
+        raise TypeError(f"The labels are {labels.dtype}; they must be class indices: labels.long() makes integers.")
+    if len(labels) != len(logits):
+        raise ValueError(f"There are {len(logits)} rows of logits and {len(labels)} labels; they must be as many.")
+    labels, n_classes = labels.long().flatten(), logits.shape[1]
+    outside = (labels < 0) | (labels >= n_classes)
+    if outside.any():
+        raise ValueError(
+            f"A label is {labels[outside][0]}; {n_classes} columns of logits need labels from 0 to {n_classes - 1}."
+        )
+    return labels
+
+
+def count(logits: torch.Tensor, labels: torch.Tensor) -> Evaluation:
+    """The evaluation of one batch, from logits and `checked_labels`."""
+    # On the CPU and in double precision whatever the device: there the loss, too, hardly depends on the batches.
+    logits, labels = logits.detach().cpu().double(), labels.cpu()
+    loss_sum = float(functional.cross_entropy(logits, labels, reduction="sum"))
+    if math.isnan(loss_sum):
+        raise ValueError(
+            "Some logits are NaN or infinite. Check the features for missing values, and the training for a loss "
+            "that is not finite."
+        )
+    n_classes = logits.shape[1]
+    pairs = labels * n_classes + logits.argmax(1)
+    confusion = torch.bincount(pairs, minlength=n_classes**2).reshape(n_classes, n_classes)
+    return Evaluation(confusion.numpy(), loss_sum)
+
+
+def _batches(data: Dataset[Any] | Batches, batch_size: int | None) -> Batches:
+    if isinstance(data, Dataset):
+        size = 1024 if batch_size is None else batch_size
+        # A generator of its own: a DataLoader draws a seed even when it does not shuffle, and without one it draws
+        # from the global random state, so that measuring would change the training that follows.
+        return DataLoader(data, batch_size=size, generator=torch.Generator())
+    if batch_size is not None:
+        raise TypeError("batch_size goes with a Dataset. These batches are made already: leave it out.")
+    if not isinstance(data, Iterable):
+        raise TypeError(f"The data are {_kind(data)}; give a Dataset, a DataLoader or an iterable of batches.")
+    return data
+
+
+def _class_names(data: object) -> tuple[str, ...]:
+    """What the dataset, or the dataset inside a loader or subset, calls its classes."""
+    while not hasattr(data, "classes") and hasattr(data, "dataset"):
+        data = data.dataset
+    names = getattr(data, "classes", ())
+    return tuple(map(str, names)) if isinstance(names, list | tuple) else ()
+
+
+def device_of(model: nn.Module) -> torch.device | None:
+    """Where the model's first parameter lies; None for a model without any."""
+    first = next(chain(model.parameters(), model.buffers()), None)
+    return None if first is None else first.device
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    """Eval mode for a while. Each submodule gets its own mode back: a frozen BatchNorm stays frozen."""
+    modes = [(module, module.training) for module in model.modules()]
+    try:
+        model.eval()
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+def _ratio(part: npt.NDArray[np.int64], whole: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    return np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)
+
+
+def _short(value: float) -> str:
+    return "–" if np.isnan(value) else f"{value:.3f}"
+
+
+def _kind(thing: object) -> str:
+    return f"a {type(thing).__name__}"

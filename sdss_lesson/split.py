@@ -1,0 +1,89 @@
+"""Split a catalogue so that no object stands in two sets."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Split:
+    """Three frames with the columns of the one they come from, and its rows in their old order."""
+
+    train: pd.DataFrame
+    val: pd.DataFrame
+    test: pd.DataFrame
+
+    def __repr__(self) -> str:
+        return f"Split(train={len(self.train)}, val={len(self.val)}, test={len(self.test)} rows)"
+
+
+def split_by_object(frame: pd.DataFrame, *, test_size: float = 0.2, val_size: float = 0.2, seed: int = 0) -> Split:
+    """Split rows into training, validation and test set, by class, and keep all spectra of an object together.
+
+    Parameters
+    ----------
+    frame
+        A catalogue with the columns ``objid`` and ``class``, as `load_sdss` returns it.
+    test_size, val_size
+        Shares of all rows. Each class comes as near to them as its objects allow; 0 leaves that set empty.
+    seed
+        Another seed, another split; the same seed, the same split.
+
+    Returns
+    -------
+    Split
+        With the frames ``train``, ``val`` and ``test``.
+
+    Raises
+    ------
+    ValueError
+        When a column is missing, the shares leave no training rows, or a class has too few objects.
+
+    Examples
+    --------
+    >>> split_by_object(load_sdss())
+    Split(train=6000, val=2000, test=2000 rows)
+    """
+    missing = [name for name in ("objid", "class") if name not in frame]
+    if missing:
+        raise ValueError(f"The frame has no column {' or '.join(missing)}: give it as load_sdss() returns it.")
+    if not (test_size >= 0 and val_size >= 0 and test_size + val_size < 1):
+        raise ValueError(
+            f"test_size={test_size} and val_size={val_size} must be shares of the whole: none negative, and together "
+            "under 1, so that rows are left for training."
+        )
+    from sklearn.utils import shuffle
+
+    # One row per object. An object that two spectra class differently goes with the first of them.
+    objects = frame.groupby("objid", sort=False).agg(name=("class", "first"), rows=("class", "size"))
+    drawn: dict[str, list[int]] = {"test": [], "val": []}
+    for name, members in objects.groupby("name"):
+        shares = {"test": test_size, "val": val_size}
+        to_fill = [which for which, share in shares.items() if share > 0]
+        if len(members) <= len(to_fill):
+            raise ValueError(
+                f"Class {name} has {len(members)} object(s), too few to give every set one. Leave the class out, or "
+                "load more rows."
+            )
+        rows = shuffle(members["rows"], random_state=seed)
+        total = rows.sum()
+        for still_empty, which in zip(reversed(range(len(to_fill))), to_fill, strict=True):
+            taken = _fill(rows, round(shares[which] * total), keep=still_empty + 1)
+            drawn[which] += taken
+            rows = rows.drop(taken)
+    in_test, in_val = frame["objid"].isin(drawn["test"]), frame["objid"].isin(drawn["val"])
+    return Split(frame[~in_test & ~in_val], frame[in_val], frame[in_test])
+
+
+def _fill(rows: pd.Series, wanted: int, *, keep: int) -> list[int]:
+    """Ids from `rows` (index: objid, values: rows of that object), in order, that hold `wanted` rows in all.
+
+    An object too large for what is left is passed over, so that the ones with a single row make the sum exact. At
+    least one object is taken and at least `keep` stay behind.
+    """
+    taken: list[int] = []
+    for objid, size in rows.items():
+        if size <= wanted and len(taken) < len(rows) - keep:
+            taken.append(objid)
+            wanted -= size
+    return taken or [rows.idxmin()]

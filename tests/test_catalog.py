@@ -1,0 +1,431 @@
+"""Reading exports: every layout gives the same rows, and every fault one clear error."""
+
+import codecs
+import csv
+import gzip
+import io
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sdss_lesson import CLASSES, FEATURES, load_sdss
+
+CANONICAL = ["objid", "specobjid", "ra", "dec", *FEATURES, "redshift", "class"]
+HEADER = [*CANONICAL, "plate", "mjd", "fiberid"]
+OTHER_NAMES = {
+    "objid": "obj_ID",
+    "specobjid": "spec_obj_ID",
+    "ra": "alpha",
+    "dec": "delta",
+    "mjd": "MJD",
+    "fiberid": "fiber_ID",
+}
+ROWS = [
+    [
+        "1237648704577142822",
+        "3722360139651588096",
+        "183.5",
+        "0.08",
+        *["19.5", "17.0", "15.9", "15.5", "15.2"],
+        "-0.00001",
+    ],
+    ["1237648704577142859", "363814405953054720", "183.6", "0.13", *["18.7", "17.2", "16.7", "16.5", "16.4"], "0.1"],
+    ["9223372036854775807", "18446744073709551615", "0.0", "-90", *["19.4", "18.2", "17.5", "17.1", "16.8"], "2.5"],
+    [
+        "1237648704577142859",
+        "13446744073709551615",
+        "183.6",
+        "0.13",
+        *["18.7", "17.2", "16.7", "16.5", "16.4"],
+        "0.1001",
+    ],
+]
+TAILS = [["STAR", "3306", "54922", "491"], ["GALAXY", "323", "51615", "541"], ["QSO", "15001", "59000", "1"]]
+ROWS = [row + tail for row, tail in zip(ROWS, [*TAILS, ["GALAXY", "323", "51616", "541"]], strict=True)]
+
+
+def text_of(rows=ROWS, header=HEADER, end="\n", sep=","):
+    return "".join(sep.join(row) + end for row in [header, *rows])
+
+
+def changed(row, column, value):
+    rows = [list(fields) for fields in ROWS]
+    rows[row][HEADER.index(column)] = value
+    return rows
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Load what is given as text, bytes or rows, from a file whose name a message has to contain."""
+
+    def read(content, **options):
+        file = tmp_path / "export.csv"
+        content = text_of(content) if isinstance(content, list) else content
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return load_sdss(file, **options)
+
+    return read
+
+
+def fault_of(read, content):
+    with pytest.raises(ValueError) as caught:
+        read(content)
+    assert type(caught.value) is ValueError
+    assert "export.csv" in str(caught.value)
+    return str(caught.value)
+
+
+# What comes out
+
+
+def test_the_sample_has_the_canonical_columns_and_types(sample):
+    assert list(sample.columns[: len(CANONICAL)]) == CANONICAL
+    types = {"objid": np.int64, "specobjid": np.uint64} | dict.fromkeys(["ra", "dec", *FEATURES, "redshift"], float)
+    assert all(sample[name].dtype == dtype for name, dtype in types.items())
+    assert (len(sample), set(sample["class"])) == (10_000, set(CLASSES))
+    assert sample.index.equals(pd.RangeIndex(10_000))
+
+
+def test_numbers_and_ids_are_those_that_the_file_spells(read):
+    frame = read(ROWS)
+    assert [list(map(int, row)) for row in frame[["objid", "specobjid"]].to_numpy(object)] == [
+        [int(row[0]), int(row[1])] for row in ROWS
+    ]
+    names = ["ra", "dec", *FEATURES, "redshift"]
+    assert frame[names].to_numpy().tolist() == [list(map(float, row[2:10])) for row in ROWS]
+    assert frame["class"].tolist() == [row[10] for row in ROWS]
+    assert frame[["plate", "mjd", "fiberid"]].to_numpy().tolist() == [list(map(int, row[11:])) for row in ROWS]
+
+
+@given(
+    order=st.permutations(range(len(HEADER))),
+    case=st.sampled_from([str.lower, str.upper, str.title, str]),
+    other=st.booleans(),
+    table1=st.sampled_from(["", "#Table1", "#Table1,,,,"]),
+    bom=st.booleans(),
+    end=st.sampled_from(["\n", "\r\n", "\r"]),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    pad=st.sampled_from(["", " "]),
+    last_end=st.booleans(),
+    ids=st.lists(st.tuples(st.integers(-(2**63), 2**63 - 1), st.integers(0, 2**64 - 1)), min_size=4, max_size=4),
+)
+def test_any_layout_gives_the_same_table(
+    tmp_path_factory, order, case, other, table1, bom, end, quoting, pad, last_end, ids
+):
+    # The sky positions of rows 1 and 3 are one object's; other ids may not be shared.
+    ids[3] = (ids[1][0], ids[3][1])
+    if len({obj for obj, _ in ids}) < 3 or len({spec for _, spec in ids}) < 4:
+        return
+    header = [case(OTHER_NAMES.get(name, name) if other else name) for name in HEADER]
+    rows = [[str(obj), str(spec), *row[2:]] for (obj, spec), row in zip(ids, ROWS, strict=True)]
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator=end, quoting=quoting)
+    writer.writerows([[pad + fields[i] + pad for i in order] for fields in [header, *rows]])
+    text = (table1 + end if table1 else "") + buffer.getvalue()
+    file = tmp_path_factory.mktemp("layout") / "x.csv"
+    file.write_bytes((codecs.BOM_UTF8 if bom else b"") + (text if last_end else text.removesuffix(end)).encode())
+    frame = load_sdss(file)
+    assert list(frame.columns[: len(CANONICAL)]) == CANONICAL
+    assert list(zip(map(int, frame["objid"]), map(int, frame["specobjid"]), strict=True)) == ids
+    assert frame[["ra", "u", "z", "redshift"]].to_numpy().tolist() == [
+        [float(row[i]) for i in (2, 4, 8, 9)] for row in ROWS
+    ]
+    assert frame[["plate", "mjd", "fiberid"]].to_numpy().tolist() == [list(map(int, row[11:])) for row in ROWS]
+
+
+def test_other_columns_follow_and_their_ids_pass_through_no_float_either(read):
+    rows = [[*row, "note", value] for row, value in zip(ROWS, ["", "1237648704577142823", "7", ""], strict=True)]
+    frame = read(text_of(rows, [*HEADER, "remark", "parentid"]))
+    assert list(frame.columns[len(CANONICAL) :]) == ["plate", "mjd", "fiberid", "remark", "parentid"]
+    assert frame["parentid"].tolist() == ["", "1237648704577142823", "7", ""]
+
+
+def test_blank_lines_are_no_rows_and_lower_case_classes_are_read(read):
+    text = text_of(ROWS).lower().replace("\n", "\n\n", 3) + "\n , \n".replace(" , ", "," * (len(HEADER) - 1))
+    assert read(text)["class"].tolist() == [row[10] for row in ROWS]
+
+
+# Which file is read
+
+
+def test_a_path_wins_over_the_environment_and_that_over_the_sample(tmp_path, monkeypatch):
+    mine, named = tmp_path / "mine.csv", tmp_path / "named.csv"
+    mine.write_text(text_of(ROWS[:1]))
+    named.write_text(text_of(ROWS[:2]))
+    monkeypatch.setenv("SDSS_LESSON_CSV", str(named))
+    assert [len(load_sdss(str(mine))), len(load_sdss(mine)), len(load_sdss())] == [1, 1, 2]
+    monkeypatch.setenv("SDSS_LESSON_CSV", "")
+    assert len(load_sdss()) == 10_000
+
+
+def test_a_missing_file_is_named_with_who_named_it(tmp_path, monkeypatch):
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.csv \(the path that was given\)\. Check the spelling"):
+        load_sdss(tmp_path / "nowhere.csv")
+    monkeypatch.setenv("SDSS_LESSON_CSV", "nowhere.csv")
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.csv \(the environment variable SDSS_LESSON_CSV\)"):
+        load_sdss()
+
+
+def test_a_folder_is_named(tmp_path):
+    with pytest.raises(ValueError, match=r"is a folder .*Name the CSV file in it"):
+        load_sdss(tmp_path)
+
+
+# What is wrong with a file: each time the file, and where it applies column, line and remedy
+
+GOOD = text_of()
+FAULTS = {
+    "empty": ("", ["is empty", "Download"]),
+    "blank": (" \n\n\t\n", ["is empty", "Download"]),
+    "only a byte order mark": (codecs.BOM_UTF8, ["is empty", "Download"]),
+    "a header alone": (text_of([]), ["a header and no rows", "Check the query"]),
+    "#Table1 and a header": ("#Table1\n" + text_of([]), ["a header and no rows", "Check the query"]),
+    "#Table1 alone": ("#Table1\n", ["does not begin with a header", "Export it as CSV"]),
+    "no magnitude": (changed(0, "u", "-9999")[:1], ["1 rows, from line 2", "u, g, r, i, z", "Export rows whose"]),
+    "no column": (GOOD.replace("redshift", "zz"), ["no column 'redshift'", "it has", "zz", "Export these columns"]),
+    "no columns": (GOOD.replace("ra,dec", "x,y"), ["no column 'ra', 'dec'", "Export these columns"]),
+    "a column twice": (GOOD.replace("fiberid", "ALPHA"), ["more than one column 'ra'", "Keep one"]),
+    "unknown class": (changed(2, "class", "quasar"), ["line 4, column 'class': 'quasar'", "QSO", "Delete"]),
+    "no class": (changed(1, "class", ""), ["line 3, column 'class': ''", "GALAXY, QSO, STAR"]),
+    "a word for a magnitude": (changed(1, "g", "bright"), ["line 3, column 'g': 'bright' is not a number", "Mend"]),
+    "decimal comma": (changed(1, "g", '"17,2"'), ["line 3, column 'g': '17,2' is not a number", "Mend"]),
+    "a word for a redshift": (changed(3, "redshift", "z=1"), ["line 5, column 'redshift': 'z=1' is not", "Mend"]),
+    "off the sky": (changed(2, "dec", "-90.5"), ["line 4, column 'dec': '-90.5' is no position", "Mend"]),
+    "nowhere": (changed(2, "ra", ""), ["line 4, column 'ra': 'nan' is no position", "0 to 360"]),
+    "a short row": (GOOD.replace(",0.1,GALAXY,323,51615,541", ""), ["line 3", "before column 'redshift'", "Download"]),
+    "cut off": (GOOD[:-20], ["line 5", "cut off before column", "Download the export once more"]),
+    "a long row": (GOOD.replace(",323,", ",3,23,"), ["line 3: 15 fields under a header of 14", "Mend that line"]),
+    "semicolons": (GOOD.replace(",", ";"), ["a semicolon", "Export it as CSV, with commas"]),
+    "semicolons, decimal commas": (GOOD.replace(",", ";").replace(".", ","), ["a semicolon", "with commas"]),
+    "tabs": (GOOD.replace(",", "\t"), ["a tab", "with commas"]),
+    "bars": ("#Table1\n" + GOOD.replace(",", "|"), ["a vertical bar", "with commas"]),
+    "spaces": (GOOD.replace(",", " "), ["a space", "with commas"]),
+    "HTML": ("\n<!DOCTYPE html><html>busy</html>", ["a web page (HTML)", "download the export as CSV"]),
+    "VOTable": ("<?xml version='1.0'?><VOTABLE/>", ["XML", "download the export as CSV"]),
+    "JSON": ('[{"objid": 1, "ra": 2}, {"objid": 1, "ra": 2}]', ["JSON", "download the export as CSV"]),
+    "gzip": (gzip.compress(GOOD.encode()), ["not a text file", "Unpack it"]),
+    "zip": (b"PK\x03\x04" + bytes(200), ["not a text file", "Unpack it"]),
+    "UTF-16": (GOOD.encode("utf-16"), ["not a text file in UTF-8", "export it as CSV"]),
+    "UTF-16 without a mark": (GOOD.encode("utf-16-le"), ["not a text file in UTF-8", "export it as CSV"]),
+    "Latin-1": (GOOD.encode() + b"\xb0", ["not a text file in UTF-8", "export it as CSV"]),
+    "an open quotation mark": (GOOD.replace("17.2", '"17.2', 1), ["line 3: a quotation mark", "Mend that line"]),
+    "an open one in a large file": ('a,b\n1,"2\n' + GOOD * 800, ["line 2: a quotation mark", "Mend that line"]),
+    "a closed one too early": (GOOD.replace("17.2", '"17".2', 1), ["line 3: a quotation mark", "Mend that line"]),
+    "a second table": (GOOD + "#Table2\n" + GOOD, ["line 6", "cut off before column 'specobjid'"]),
+    "lines after #Table1": ("#Table1\n" + text_of(changed(1, "i", "?")), ["line 4, column 'i': '?'", "Mend"]),
+    "lines after a blank": (GOOD.replace("\n", "\n\n", 2).replace("QSO", "ASTEROID"), ["line 6, column 'class'"]),
+    "lines after a wrapped field": (
+        text_of([["n", *HEADER], ['"a\nb"', *ROWS[0]], ["c", *changed(1, "i", "?")[1]]], ["x", *HEADER]).partition(
+            "\n"
+        )[2],
+        ["line 4, column 'i': '?'"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_is_one_error_that_says_where_and_what_to_do(read, name):
+    content, words = FAULTS[name]
+    message = fault_of(read, content)
+    assert [word for word in words if word not in message] == [], message
+    assert "np.float64" not in message
+
+
+def test_an_error_counts_the_rows_like_the_first_bad_one(read):
+    rows = [[*row[:4], "?", *row[5:]] if i % 2 else row for i, row in enumerate(ROWS)]
+    assert "line 3, column 'u': '?' is not a number (2 such rows)" in fault_of(read, rows)
+
+
+@pytest.mark.parametrize(
+    ("end", "quote", "last"),
+    [("\n", "", "class"), ("\r\n", "", "fiberid"), ("\n", '"', "redshift"), ("\n", "", "objid"), ("\r\n", '"', "z")],
+)
+def test_a_download_cut_anywhere_is_never_read_as_something_else(tmp_path, end, quote, last):
+    order = [i for i in range(len(HEADER)) if HEADER[i] != last] + [HEADER.index(last)]
+    whole = "#Table1" + end + text_of([[quote + row[i] + quote for i in order] for row in ROWS[:2]],
+                                      [HEADER[i] for i in order], end)  # fmt: skip
+    (tmp_path / "whole.csv").write_text(whole, newline="")
+    right = load_sdss(tmp_path / "whole.csv")
+    silent = 0
+    for cut in range(len(whole)):
+        (tmp_path / "cut.csv").write_text(whole[:cut], newline="")
+        try:
+            frame = load_sdss(tmp_path / "cut.csv")
+        except ValueError:
+            continue
+        silent += 1
+        known = right.iloc[: len(frame)]
+        if not quote and not whole[:cut].endswith(("\n", "\r")):
+            # Inside the last field of the last row: a shorter number is a number. All else is right.
+            assert frame.drop(columns=last).equals(known.drop(columns=last))
+            assert frame[last].iloc[:-1].equals(known[last].iloc[:-1])
+        else:
+            assert frame.equals(known)
+    assert 2 <= silent <= 2 * (max(len(row[HEADER.index(last)]) for row in ROWS) + len(end) + 2)
+
+
+# Missing magnitudes
+
+
+@pytest.mark.parametrize("value", ["-9999", "-9999.0", "", " ", "NaN", "nan", "null", "inf", "-Infinity", "1e999"])
+@pytest.mark.parametrize("name", FEATURES)
+def test_a_row_without_a_magnitude_is_dropped_and_counted(read, name, value):
+    with pytest.warns(UserWarning, match=r"export\.csv: dropped 1 of 4 rows, because a magnitude is missing") as caught:
+        frame = read(changed(1, name, value))
+    assert len(caught) == 1
+    assert Path(caught[0].filename) == Path(__file__)
+    assert frame["redshift"].tolist() == [-0.00001, 2.5, 0.1001]
+    assert frame.index.tolist() == [0, 1, 2]
+
+
+# Damaged ids
+
+
+def spoilt(frame, tmp_path, spoil, *, keep=tuple(HEADER)):
+    """The frame as a spreadsheet would save it."""
+    out = frame.copy().astype(object)
+    for name in ("objid", "specobjid"):
+        out[name] = [spoil(int(value)) for value in frame[name]]
+    out[list(keep)].to_csv(tmp_path / "spoilt.csv", index=False)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        return load_sdss(tmp_path / "spoilt.csv"), [str(warning.message) for warning in caught]
+
+
+SPOIL = {
+    "15 digits": lambda value: f"{value:.14E}".replace("E+", "E+0"),
+    "one id for all": lambda value: "1.24E+18",
+    "15 digits, spelt out": lambda value: f"{value:.14e}" and str(round(value, 3 - len(str(value)) + 2)),
+    "all zero": lambda value: "0",
+    "empty": lambda value: "",
+}
+
+
+@pytest.mark.parametrize("how", SPOIL)
+def test_damaged_ids_still_tell_the_objects_apart(sample, tmp_path, how):
+    frame, messages = spoilt(sample, tmp_path, SPOIL[how])
+    assert len(frame) == len(sample)
+    assert frame["objid"].dtype == np.int64
+    assert frame["specobjid"].dtype == np.uint64
+    # One id for each object: the pairs (old id, new id) are as many as the old ids, and as the new ones.
+    pairs = pd.DataFrame({"old": sample["objid"], "new": frame["objid"]}).drop_duplicates()
+    assert len(pairs) == sample["objid"].nunique() == frame["objid"].nunique()
+    assert frame["specobjid"].is_unique
+    assert len(messages) == 2
+    for name, message in zip(["objid", "specobjid"], messages, strict=True):
+        assert "spoilt.csv: the ids in '" + name + "' (such as " in message
+        assert "a spreadsheet has rounded them" in message
+    objects, ids = sample["objid"].nunique(), len({SPOIL[how](int(value)) for value in sample["objid"]})
+    assert f"would call {objects} objects {ids}." in messages[0]
+    assert "within one arcsecond are one object" in messages[0]
+    assert "plate, mjd and fiberid" in messages[1]
+    assert frame.drop(columns=["objid", "specobjid"]).equals(sample[HEADER].drop(columns=["objid", "specobjid"]))
+
+
+def test_one_damaged_id_is_enough_and_the_message_shows_it(read):
+    with pytest.warns(UserWarning, match=r"'objid' \(such as '1\.24E\+18'\).*would call 3 objects") as caught:
+        frame = read(changed(2, "objid", "1.24E+18"))
+    assert len(caught) == 1
+    assert frame["objid"].nunique() == 3
+    assert frame["specobjid"].tolist() == [int(row[1]) for row in ROWS]
+
+
+def test_whole_ids_that_far_apart_rows_share_are_damaged(read):
+    with pytest.warns(UserWarning, match="the ids in 'objid'"):
+        assert read(changed(0, "objid", ROWS[2][0]))["objid"].nunique() == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "remedy"),
+    [
+        (lambda rows: ([row[:11] for row in rows], HEADER[:11]), "the row number"),
+        (lambda rows: ([[*row[:11], "", *row[12:]] for row in rows], HEADER), "the row number"),
+        (lambda rows: ([[*row[:11], "a", *row[12:]] for row in rows], HEADER), "the row number"),
+        (lambda rows: ([[*row[:11], "7", "51000", "3"] for row in rows], HEADER), "the row number"),
+        (lambda rows: (rows, HEADER), "rebuilt from plate, mjd and fiberid"),
+    ],
+)
+def test_a_damaged_specobjid_is_rebuilt_or_the_row_number(read, change, remedy):
+    rows, header = change([[row[0], "1.24E+18", *row[2:]] for row in ROWS])
+    with pytest.warns(UserWarning, match=f"'specobjid' is now {remedy}"):
+        frame = read(text_of(rows, header))
+    if remedy == "the row number":
+        assert frame["specobjid"].tolist() == [0, 1, 2, 3]
+    else:
+        bits = [(int(p) << 50) + (int(f) << 38) + (int(m) - 50_000 << 24) for p, m, f in (row[11:] for row in ROWS)]
+        assert frame["specobjid"].tolist() == bits
+        assert max(bits) > 2**63
+    assert frame["specobjid"].dtype == np.uint64
+    assert frame["objid"].tolist() == [int(row[0]) for row in ROWS]
+
+
+@given(
+    place=st.sampled_from(
+        [(0.0, 0.0), (360.0, 0.0), (359.99999, 45.0), (12.3, 89.9999), (200.0, -90.0), (200.0, 90.0)]
+    ),
+    angle=st.floats(0, 360),
+    apart=st.sampled_from([0.0, 0.3, 0.98, 1.02, 2.0, 30.0]),
+)
+def test_within_one_arcsecond_is_one_object_everywhere_on_the_sky(tmp_path_factory, place, angle, apart):
+    ra, dec = np.deg2rad(place)
+    step, turn = np.deg2rad(apart / 3600), np.deg2rad(angle)
+    # Walk `step` from the place in direction `turn`, along two tangent vectors.
+    out = np.array([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)])
+    east, north = np.array([-np.sin(ra), np.cos(ra), 0]), np.cross(out, [-np.sin(ra), np.cos(ra), 0])
+    x, y, z = out * np.cos(step) + (east * np.cos(turn) + north * np.sin(turn)) * np.sin(step)
+    there = np.rad2deg(np.arctan2(y, x)) % 360, np.rad2deg(np.arctan2(z, np.hypot(x, y)))
+    rows = [[*row] for row in ROWS[:3]]
+    rows[0][0] = "1.2E+18"
+    rows[0][2:4], rows[1][2:4], rows[2][2:4] = map(str, place), map(str, there), ["77.0", "33.0"]
+    file = tmp_path_factory.mktemp("sky") / "x.csv"
+    file.write_text(text_of(rows))
+    with pytest.warns(UserWarning, match="objid"):
+        ids = load_sdss(file)["objid"]
+    assert (ids[0] == ids[1]) == (apart < 1)
+    assert ids[2] not in (ids[0], ids[1])
+
+
+# Larger exports
+
+
+@pytest.mark.parametrize("wanted", [10, 1_000, 9_998, 9_999, 10_000, 20_000])
+def test_a_larger_export_is_drawn_from_by_class(sample, wanted):
+    drawn = load_sdss(max_rows=wanted)
+    assert len(drawn) == min(wanted, 10_000)
+    share = len(drawn) / len(sample)
+    assert ((drawn["class"].value_counts() - sample["class"].value_counts() * share).abs() <= 1).all()
+    assert drawn["specobjid"].is_unique
+    assert drawn.merge(sample, how="inner").equals(drawn)
+    assert drawn.equals(load_sdss(max_rows=wanted))
+
+
+def test_no_rows_at_all_cannot_be_asked_for():
+    with pytest.raises(ValueError, match="max_rows=0: ask for at least 1"):
+        load_sdss(max_rows=0)
+
+
+# Real rows
+
+
+def test_a_real_export_loses_no_row_and_its_objects_are_told_apart(real_csv):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        frame = load_sdss(real_csv)
+    raw = pd.read_csv(real_csv, comment="#")
+    if raw["objid"].dtype != float:
+        pytest.skip("This export's ids are whole, so there is nothing to rebuild.")
+    assert [name in str(w.message) for w, name in zip(caught, ["'objid'", "'specobjid'"], strict=True)] == [True, True]
+    assert len(frame) == len(raw)
+    assert frame["objid"].nunique() == len(raw.drop_duplicates(["ra", "dec"])) == 10_000
+    assert raw["objid"].nunique() == 3_530
+    assert np.array_equal(frame[FEATURES], raw[FEATURES])
+    # The low 24 bits hold the version of the reduction, and a float of 15 digits is good to half of its last one.
+    gap = [abs(int(new) - int(old)) for new, old in zip(frame["specobjid"], raw["specobjid"], strict=True)]
+    assert max(gap) < 2**24 + 5_000
+    assert max(g / old for g, old in zip(gap, raw["specobjid"], strict=True)) < 1e-10
+    assert frame["specobjid"].is_unique

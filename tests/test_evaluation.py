@@ -1,0 +1,515 @@
+"""`evaluate` against scikit-learn, TorchMetrics and plain loops; what it leaves alone; what it refuses."""
+
+import copy
+import math
+import random
+import warnings
+from functools import reduce
+from operator import add
+
+import numpy as np
+import pytest
+import sklearn.metrics as oracle
+import torch
+import torchmetrics.functional.classification as metrics
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+from torch.utils.data import ConcatDataset, DataLoader, Dataset, IterableDataset, Subset, TensorDataset
+
+from sdss_lesson import Evaluation, NeuralNet, SDSSDataset, evaluate
+
+SAY = nn.Identity()  # a "model" whose features are its logits
+
+
+def logits_and_labels(n=75, n_classes=3, seed=0, dtype=torch.float64):
+    rng = torch.Generator().manual_seed(seed)
+    logits = torch.randn(n, n_classes, generator=rng, dtype=torch.float64).to(dtype)
+    return logits, torch.randint(n_classes, (n,), generator=rng)
+
+
+def in_batches(*tensors, size=32):
+    return list(zip(*(tensor.split(size) for tensor in tensors), strict=True))
+
+
+def same(a, b):
+    assert a.confusion.tolist() == b.confusion.tolist()
+    assert a.loss == pytest.approx(b.loss, rel=1e-12)
+
+
+# The numbers
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("n_classes", [2, 3, 10])
+def test_every_number_agrees_with_scikit_learn(n_classes, seed):
+    logits, labels = logits_and_labels(75, n_classes, seed)
+    got = evaluate(SAY, TensorDataset(logits, labels), batch_size=32)
+    true, said, known = labels.numpy(), logits.argmax(1).numpy(), list(range(n_classes))
+    assert got.accuracy == oracle.accuracy_score(true, said)
+    assert got.n_correct == oracle.accuracy_score(true, said, normalize=False)
+    assert got.n_samples == 75
+    assert got.confusion.tolist() == oracle.confusion_matrix(true, said, labels=known).tolist()
+    assert got.loss == pytest.approx(oracle.log_loss(true, logits.softmax(1), labels=known), rel=1e-12)
+    options = {"labels": known, "average": None, "zero_division": np.nan}
+    np.testing.assert_allclose(got.recall, oracle.recall_score(true, said, **options))
+    np.testing.assert_allclose(got.precision, oracle.precision_score(true, said, **options))
+    assert got.support.tolist() == np.bincount(true, minlength=n_classes).tolist()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # "y_pred contains classes not in y_true": that is the case at hand
+        assert got.balanced_accuracy == pytest.approx(oracle.balanced_accuracy_score(true, said))
+
+
+def test_torchmetrics_agrees():
+    logits, labels = logits_and_labels()
+    got = evaluate(SAY, in_batches(logits, labels))
+    options = {"target": labels, "num_classes": 3}
+    assert got.accuracy == pytest.approx(metrics.multiclass_accuracy(logits, average="micro", **options).item())
+    assert got.balanced_accuracy == pytest.approx(
+        metrics.multiclass_accuracy(logits, average="macro", **options).item()
+    )
+    assert got.confusion.tolist() == metrics.multiclass_confusion_matrix(logits, **options).tolist()
+
+
+def test_a_plain_loop_over_rows_agrees_on_the_sample(split):
+    torch.set_default_dtype(torch.float64)
+    torch.manual_seed(0)
+    model, data = NeuralNet(5, 16, 3), SDSSDataset(split.test)
+    hits, loss = 0, 0.0
+    with torch.no_grad():
+        for x, y in data:
+            logits = model(x[None])[0]
+            hits += int(logits.argmax() == y)
+            loss += float(logits.logsumexp(0) - logits[y])
+    got = evaluate(model, data)
+    assert (got.n_correct, got.n_samples) == (hits, 2_000)
+    assert got.loss == pytest.approx(loss / 2_000)
+
+
+def test_the_course_that_printed_0_2604():
+    # 25 hits of 75, all in the first batch of 32, 32 and 11.
+    labels = torch.arange(3).repeat_interleave(25)
+    got = evaluate(SAY, in_batches(nn.functional.one_hot(torch.zeros(75, dtype=torch.int64), 3).double(), labels))
+    assert (got.n_correct, got.accuracy) == (25, 25 / 75)
+
+
+def test_a_perfect_model_scores_1_and_a_constant_one_its_class_share():
+    labels = torch.tensor([0] * 5 + [1] * 3 + [2] * 2)
+    perfect = evaluate(SAY, in_batches(nn.functional.one_hot(labels, 3).double() * 100, labels, size=4))
+    assert (perfect.accuracy, perfect.balanced_accuracy, perfect.loss < 1e-12) == (1, 1, True)
+    constant = evaluate(SAY, in_batches(torch.tensor([[0.0, 1.0, 0.0]]).repeat(10, 1), labels, size=4))
+    assert (constant.accuracy, constant.balanced_accuracy) == (0.3, pytest.approx(1 / 3))
+    assert constant.recall.tolist() == [0, 1, 0]
+    np.testing.assert_equal(constant.precision, [math.nan, 0.3, math.nan])
+
+
+def test_a_class_without_rows_has_no_recall_and_does_not_count_as_one():
+    got = evaluate(SAY, [(torch.tensor([[9.0, 0, 0], [9.0, 0, 0], [0, 0, 9.0]]), torch.tensor([0, 1, 1]))])
+    np.testing.assert_equal(got.recall, [1, 0, math.nan])
+    np.testing.assert_equal(got.precision, [0.5, math.nan, 0])
+    assert got.balanced_accuracy == 0.5
+
+
+def test_types_are_plain():
+    got = evaluate(SAY, [logits_and_labels()])
+    assert (type(got.confusion), got.confusion.dtype) == (np.ndarray, np.int64)
+    kinds = {
+        name: type(getattr(got, name)) for name in ["accuracy", "loss", "balanced_accuracy", "n_samples", "n_correct"]
+    }
+    assert list(kinds.values()) == [float, float, float, int, int]
+
+
+# Invariance
+
+
+@given(
+    n=st.integers(1, 60),
+    n_classes=st.integers(2, 5),
+    size=st.integers(1, 70),
+    seed=st.integers(0, 2**31),
+    data=st.data(),
+)
+def test_batches_order_and_parts_change_nothing(n, n_classes, size, seed, data):
+    logits, labels = logits_and_labels(n, n_classes, seed)
+    whole = evaluate(SAY, [(logits, labels)])
+    same(evaluate(SAY, TensorDataset(logits, labels), batch_size=size), whole)
+    order = torch.tensor(data.draw(st.permutations(range(n))))
+    same(evaluate(SAY, in_batches(logits[order], labels[order], size=size)), whole)
+    part_of = torch.tensor(data.draw(st.lists(st.integers(0, 3), min_size=n, max_size=n)))
+    dealt = [(logits[part_of == k], labels[part_of == k]) for k in range(4) if (part_of == k).any()]
+    parts = [evaluate(SAY, [batch]) for batch in dealt]
+    same(sum(parts), whole)
+    same(reduce(add, reversed(parts)), whole)
+    same(evaluate(SAY, iter(dealt)), whole)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64])
+@pytest.mark.parametrize("column", [False, True])
+def test_labels_may_be_any_integers_and_a_column(dtype, column):
+    logits, labels = logits_and_labels()
+    given_labels = labels.to(dtype)[:, None] if column else labels.to(dtype)
+    whole = evaluate(SAY, [(logits, labels)])
+    same(evaluate(SAY, in_batches(logits, given_labels)), whole)
+    same(evaluate(SAY, TensorDataset(logits, given_labels), batch_size=32), whole)
+    same(evaluate(SAY, [(logits[:1], given_labels[:1]), (logits[1:], given_labels[1:])]), whole)
+
+
+class Stream(IterableDataset):
+    def __init__(self, *tensors):
+        self.tensors = tensors
+
+    def __iter__(self):
+        return zip(*self.tensors, strict=True)
+
+
+def test_any_dataset_loader_or_iterable_of_batches_will_do():
+    logits, labels = logits_and_labels()
+    dataset = TensorDataset(logits, labels)
+    whole = evaluate(SAY, dataset)
+    empty = (logits[:0], labels[:0])
+    for data in [
+        Subset(dataset, range(75)),
+        ConcatDataset([Subset(dataset, range(50)), Subset(dataset, range(50, 75))]),
+        Stream(logits, labels),
+        DataLoader(dataset, batch_size=32),
+        DataLoader(dataset, batch_size=7, shuffle=True),
+        DataLoader(Stream(logits, labels), batch_size=32),
+        in_batches(logits, labels),
+        tuple([*pair] for pair in in_batches(logits, labels)),
+        (pair for pair in in_batches(logits, labels)),
+        [empty, *in_batches(logits, labels), empty],
+    ]:
+        same(evaluate(SAY, data), whole)
+    same(evaluate(SAY, Stream(logits, labels), batch_size=4), whole)
+
+
+def test_ties_and_minus_infinity_are_judged_like_torch_does():
+    logits = torch.tensor([[1.0, 1.0, 0.0], [-math.inf, 0.0, -math.inf]])
+    got = evaluate(SAY, [(logits, torch.tensor([0, 1]))])
+    assert (got.n_correct, math.isfinite(got.loss)) == (2, True)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_small_floats_are_summed_in_double_precision(dtype):
+    logits, labels = logits_and_labels(5_000, dtype=dtype)
+    expected = nn.functional.cross_entropy(logits.double(), labels).item()
+    assert evaluate(SAY, in_batches(logits, labels, size=7)).loss == pytest.approx(expected, rel=1e-12)
+
+
+# Adding up
+
+
+def test_evaluations_add_up_and_are_not_changed_by_it():
+    a, b = (evaluate(SAY, [logits_and_labels(n, seed=n)]) for n in (3, 40))
+    before = a.confusion.copy()
+    total = sum([a, b, a])
+    assert (total.confusion == 2 * a.confusion + b.confusion).all()
+    assert total.accuracy == (2 * a.n_correct + b.n_correct) / 46
+    assert total.loss == pytest.approx((6 * a.loss + 40 * b.loss) / 46)
+    assert (a.confusion == before).all()
+    same(sum([a]), a)
+
+
+def test_only_evaluations_with_as_many_classes_add_up():
+    two, three = (evaluate(SAY, [logits_and_labels(9, c)]) for c in (2, 3))
+    with pytest.raises(ValueError, match="2 and 3 classes"):
+        two + three
+    for other in (1, 0.5, "x", None):
+        with pytest.raises(TypeError):
+            two + other
+        with pytest.raises(TypeError):
+            other + two
+    with pytest.raises(ValueError, match="3 and 2 classes"):
+        evaluate(SAY, [logits_and_labels(9, 3), logits_and_labels(9, 2)])
+
+
+# How it reads
+
+
+def test_it_reads_well_with_the_names_of_the_classes(sample):
+    one = SDSSDataset(sample.head(500))
+    text = str(evaluate(NeuralNet(5, 4, 3), DataLoader(Subset(one, range(100)), batch_size=32)))
+    head, header, *rows = text.split("\n")
+    assert head.startswith("accuracy 0.")
+    assert " of 100), balanced 0." in head
+    assert ", loss " in head
+    assert header.split() == "true class as GALAXY as QSO as STAR support recall precision".split()  # noqa: SIM905
+    assert [row.split()[0] for row in rows] == ["GALAXY", "QSO", "STAR"]
+    assert len({len(row) for row in [header, *rows]}) == 1
+
+
+def test_it_says_what_was_counted():
+    got = Evaluation(np.array([[30, 2], [1, 0]]), loss_sum=3.3, classes=("a<b", "&"))
+    assert "accuracy 0.9091 (30 of 33), balanced 0.4688, loss 0.1000" in str(got)
+    assert "nan" not in repr(got)
+    html = got._repr_html_()
+    assert "accuracy 0.9091 (30 of 33)" in html
+    assert html.count("<tr>") == 3
+    assert "<td>30</td><td>2</td><td>32</td><td>0.938</td><td>0.968</td>" in html
+    assert "a&lt;b" in html
+    assert "&amp;" in html
+    assert "a<b" not in html
+
+
+def test_classes_without_names_are_numbers_and_wrong_names_are_not_used():
+    logits, labels = logits_and_labels()
+    dataset = TensorDataset(logits, labels)
+    assert evaluate(SAY, [(logits, labels)]).classes == ()
+    for names, expected in [(["a", "b", "c"], ("a", "b", "c")), (["a", "b"], ()), ("abc", ()), (3, ()), (None, ())]:
+        dataset.classes = names
+        assert evaluate(SAY, Subset(dataset, range(9))).classes == expected
+    assert "\n         0" in str(evaluate(SAY, [(logits, labels)]))
+
+
+def test_a_name_is_kept_when_parts_are_added():
+    a, b = Evaluation(np.eye(2, dtype=np.int64), 1.0), Evaluation(np.eye(2, dtype=np.int64), 1.0, ("x", "y"))
+    assert (a + b).classes == (b + a).classes == sum([a, b]).classes == ("x", "y")
+
+
+# What it leaves alone
+
+
+class Net(nn.Module):
+    """Dropout and BatchNorm, one of them frozen; may fail at batch `fail_at`."""
+
+    def __init__(self, fail_at=None):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(3, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 3))
+        self.frozen = nn.BatchNorm1d(3)
+        self.fail_at, self.seen = fail_at, 0
+        self.train()
+        self.frozen.eval()
+
+    def forward(self, x):
+        self.seen += 1
+        assert not any(module.training for module in self.modules())
+        assert not torch.is_grad_enabled()
+        if self.seen == self.fail_at:
+            raise KeyError("in the middle")
+        return self.body(self.frozen(x))
+
+
+def modes(model):
+    return [module.training for module in model.modules()]
+
+
+def test_every_submodule_gets_its_own_mode_back():
+    data = TensorDataset(*logits_and_labels(dtype=torch.float32))
+    model = Net()
+    before, state = modes(model), copy.deepcopy(model.state_dict())
+    assert len(set(before)) == 2
+    assert evaluate(model, data).confusion.tolist() == evaluate(model, data).confusion.tolist()
+    assert modes(model) == before
+    model.eval()
+    model.body[2].train()
+    before = modes(model)
+    evaluate(model, data)
+    assert modes(model) == before
+    after = model.state_dict()
+    assert all(torch.equal(after[name], state[name]) for name in state)
+    assert all(weights.grad is None and weights.requires_grad for weights in model.parameters())
+
+
+def broken_off(logits, labels):
+    yield logits, labels
+    raise KeyError("in the middle")
+
+
+@pytest.mark.parametrize("grad", [True, False])
+@pytest.mark.parametrize("where", ["model", "data", "labels"])
+def test_modes_and_gradients_come_back_when_something_raises(where, grad):
+    logits, labels = logits_and_labels(dtype=torch.float32)
+    model = Net(fail_at=2 if where == "model" else None)
+    before = modes(model)
+    torch.set_grad_enabled(grad)
+    data = {
+        "model": in_batches(logits, labels),
+        "data": broken_off(logits, labels),
+        "labels": [(logits, labels), (logits, labels + 1)],
+    }
+    with pytest.raises(ValueError if where == "labels" else KeyError):
+        evaluate(model, data[where])
+    assert modes(model) == before
+    assert torch.is_grad_enabled() is grad
+
+
+@pytest.mark.parametrize("grad", [True, False])
+def test_gradients_stay_as_they_were(grad):
+    torch.set_grad_enabled(grad)
+    evaluate(Net(), [logits_and_labels(dtype=torch.float32)])
+    assert torch.is_grad_enabled() is grad
+
+
+def test_the_dataset_form_draws_nothing_from_any_global_random_state():
+    data = TensorDataset(*logits_and_labels())
+    states = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()  # noqa: NPY002
+    for rows in (data, Subset(data, range(9)), Stream(*data.tensors)):
+        evaluate(SAY, rows, batch_size=4)
+    assert torch.equal(torch.get_rng_state(), states[0])
+    assert (np.random.get_state()[1] == states[1]).all()  # noqa: NPY002
+    assert random.getstate() == states[2]
+
+
+class Elsewhere(nn.Module):
+    """Says where its features came from, without a second device: it has no weights, or weights on `meta`."""
+
+    def __init__(self, weights_on=None):
+        super().__init__()
+        if weights_on:
+            self.weight = nn.Parameter(torch.empty(3, device=weights_on))
+
+    def forward(self, x):
+        self.came_from = x.device.type
+        return torch.ones(len(x), 3)
+
+
+@pytest.mark.parametrize(
+    ("weights_on", "asked", "expected"), [(None, None, "cpu"), ("cpu", None, "cpu"), ("cpu", "meta", "meta")]
+)
+def test_features_are_moved_to_the_device_and_the_model_is_not(weights_on, asked, expected):
+    model = Elsewhere(weights_on)
+    features, labels = torch.ones(4, 2), torch.zeros(4, dtype=torch.int64)
+    try:
+        evaluate(model, [(features, labels)], device=asked)
+    except (NotImplementedError, RuntimeError):
+        assert asked == "meta"  # labels on `meta` cannot be counted
+    assert model.came_from == expected
+    assert {weights.device.type for weights in model.parameters()} <= {"cpu"}
+
+
+def test_by_default_batches_go_where_the_weights_are():
+    model = Elsewhere("meta")
+    with pytest.raises((NotImplementedError, RuntimeError)):
+        evaluate(model, [(torch.ones(4, 2), torch.zeros(4, dtype=torch.int64))])
+    assert model.came_from == "meta"
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="There is no GPU here.")
+def test_a_gpu_gives_the_same_counts():
+    model, data = NeuralNet(3, 8, 3).double(), TensorDataset(*logits_and_labels())
+    here = evaluate(model, data)
+    there = evaluate(model.cuda(), data)
+    assert there.confusion.tolist() == here.confusion.tolist()
+    assert next(model.parameters()).is_cuda
+
+
+# What it refuses
+
+X, Y = logits_and_labels(8)
+NAN, INF, ALL_OUT = (X.clone() for _ in range(3))
+NAN[5, 1], INF[5, 1], ALL_OUT[5] = math.nan, math.inf, -math.inf
+
+
+class Tuple(nn.Module):
+    def forward(self, x):
+        return (x,)
+
+
+class ArgMax(nn.Module):
+    def forward(self, x):
+        return nn.functional.one_hot(x.argmax(1), 3)
+
+
+REFUSED = {
+    "no batch": (SAY, [], ValueError, "no rows"),
+    "an empty loader": (SAY, DataLoader(TensorDataset(X[:0], Y[:0])), ValueError, "no rows"),
+    "an empty dataset": (SAY, TensorDataset(X[:0], Y[:0]), ValueError, "no rows"),
+    "an empty batch": (SAY, [(X[:0], Y[:0])], ValueError, "no rows"),
+    "all dropped": (SAY, DataLoader(TensorDataset(X, Y), batch_size=9, drop_last=True), ValueError, "no rows"),
+    "one column": (SAY, [(X[:, :1], Y)], ValueError, "binary"),
+    "one column, labels too": (SAY, [(X[:, :1], Y[:, None] % 2)], ValueError, "binary"),
+    "no column": (SAY, [(X[:, :0], Y)], ValueError, r"shape \(8, 0\).*\(N, C\), C >= 2"),
+    "flat logits": (SAY, [(X[:, 0], Y)], ValueError, r"shape \(8,\).*\(N, C\)"),
+    "logits of an image": (SAY, [(X[:, :, None], Y)], ValueError, r"shape \(8, 3, 1\)"),
+    "whole logits": (ArgMax(), [(X, Y)], TypeError, "before any argmax"),
+    "a tuple of logits": (Tuple(), [(X, Y)], TypeError, "returned a tuple"),
+    "a label too large": (SAY, [(X, Y + 2)], ValueError, "labels from 0 to 2"),
+    "a label from 1": (SAY, [(X, torch.full((8,), 3))], ValueError, "A label is 3; 3 columns"),
+    "a negative label": (SAY, [(X, -1 - Y)], ValueError, r"A label is -\d"),
+    "a label of -100": (SAY, [(X, torch.full((8,), -100))], ValueError, "A label is -100"),
+    "float labels": (SAY, [(X, Y.double())], TypeError, r"torch.float64.*labels.long\(\)"),
+    "float labels in a column": (SAY, [(X, Y[:, None].float())], TypeError, r"torch.float32.*labels.long\(\)"),
+    "Boolean labels": (SAY, [(X[:, :2], Y > 1)], TypeError, "torch.bool"),
+    "complex labels": (SAY, [(X, Y.to(torch.complex64))], TypeError, "torch.complex64"),
+    "one-hot labels": (SAY, [(X, nn.functional.one_hot(Y, 3))], ValueError, r"one-hot.*labels.argmax\(1\)"),
+    "one-hot float labels": (SAY, [(X, nn.functional.one_hot(Y, 3).double())], ValueError, "one-hot"),
+    "a row of labels": (SAY, [(X, Y[None])], ValueError, r"shape \(1, 8\)"),
+    "a block of labels": (SAY, [(X, Y[:, None, None])], ValueError, r"shape \(8, 1, 1\)"),
+    "one label": (SAY, [(X, Y[0])], ValueError, r"shape \(\)"),
+    "a NaN logit": (SAY, [(X, Y), (NAN, Y)], ValueError, "NaN or infinite"),
+    "an infinite logit": (SAY, [(INF, Y)], ValueError, "NaN or infinite"),
+    "no class possible": (SAY, [(ALL_OUT, Y)], ValueError, "NaN or infinite"),
+    "too few labels": (SAY, [(X, Y[:7])], ValueError, "8 rows of logits and 7 labels"),
+    "one label for all": (SAY, [(X, Y[:1])], ValueError, "8 rows of logits and 1 labels"),
+    "too few logits": (SAY, [(X[:7], Y)], ValueError, "7 rows of logits and 8 labels"),
+    "double features": (NeuralNet(3, 4, 3), [(X, Y)], TypeError, r"torch.float64.*features.to\(torch.float32\)"),
+    "single features": (NeuralNet(3, 4, 3).double(), [(X.float(), Y)], TypeError, r"features.to\(torch.float64\)"),
+    "half features": (NeuralNet(3, 4, 3), [(X.half(), Y)], TypeError, r"features.to\(torch.float32\)"),
+    "whole features": (NeuralNet(3, 4, 3), [(X.long(), Y)], TypeError, r"features.to\(torch.float32\)"),
+    "features alone": (SAY, [X], TypeError, r"pair \(features, labels\)"),
+    "three things": (SAY, [(X, Y, Y)], TypeError, r"pair \(features, labels\)"),
+    "a dictionary": (SAY, [{"x": X, "y": Y}], TypeError, r"pair \(features, labels\)"),
+    "arrays": (SAY, [(X.numpy(), Y.numpy())], TypeError, "must be a tensor"),
+    "a list of labels": (SAY, [(X, Y.tolist())], TypeError, "labels of a batch are a list"),
+    "no data": (SAY, None, TypeError, "give a Dataset, a DataLoader"),
+    "a function for a model": (torch.relu, [(X, Y)], TypeError, "give a torch.nn.Module"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_judged_gets_an_error_and_never_a_number(name):
+    model, data, kind, words = REFUSED[name]
+    with pytest.raises(kind, match=words) as caught:
+        evaluate(model, data)
+    assert type(caught.value) is kind
+
+
+def test_a_loader_that_is_used_up_is_empty():
+    batches = iter([(X, Y)])
+    evaluate(SAY, batches)
+    with pytest.raises(ValueError, match="used up"):
+        evaluate(SAY, batches)
+
+
+@pytest.mark.parametrize("data", [DataLoader(TensorDataset(X, Y)), [(X, Y)], iter([(X, Y)])])
+def test_a_batch_size_goes_with_a_dataset_only(data):
+    with pytest.raises(TypeError, match="batch_size goes with a Dataset"):
+        evaluate(SAY, data, batch_size=2)
+
+
+@pytest.mark.parametrize("size", [0, -1])
+def test_a_batch_size_is_positive(size):
+    with pytest.raises(ValueError, match="batch_size"):
+        evaluate(SAY, TensorDataset(X, Y), batch_size=size)
+
+
+def test_an_error_of_the_models_own_comes_through_as_it_is():
+    with pytest.raises(RuntimeError, match="mat1 and mat2") as caught:
+        evaluate(NeuralNet(4, 4, 3).double(), [(X, Y)])
+    assert caught.value.__cause__ is None
+
+
+def test_another_dtype_is_refused_even_where_torch_would_convert_it():
+    model = nn.BatchNorm1d(3)
+    model.forward = lambda x: x * model.weight
+    assert evaluate(model, [(X.float(), Y)]).n_samples == 8
+    with pytest.raises(TypeError, match=r"features.to\(torch.float32\)"):
+        evaluate(model, [(X, Y)])
+
+
+def test_whole_features_go_into_an_embedding():
+    tokens = torch.randint(7, (8, 1), generator=torch.Generator().manual_seed(0))
+    model = nn.Sequential(nn.Embedding(7, 3), nn.Flatten())
+    assert evaluate(model, [(tokens, Y)]).n_samples == 8
+
+
+class Map(Dataset):
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, at):
+        return X[at].numpy(), int(Y[at])
+
+
+def test_a_dataset_of_arrays_and_numbers_is_collated():
+    same(evaluate(SAY, Map(), batch_size=3), evaluate(SAY, [(X, Y)]))
