@@ -1,0 +1,251 @@
+"""What every notebook promises to its reader: its form, its exercises, its classroom path, its links."""
+
+import ast
+import json
+import re
+import statistics
+import tomllib
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from tools import kernel
+
+ROOT = Path(__file__).resolve().parents[1]
+PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = {path.stem: nbformat.read(path, as_version=4) for path in PATHS}
+each_notebook = pytest.mark.parametrize("name", NOTEBOOKS)
+
+# For each exercise: answers that a learner might give, and a word of what the check must then say.
+SLIPS = {
+    "always-star": {"accuracy = 40": "fraction", "accuracy = 1": "galaxies", "accuracy = 0.5": "Count the rows"},
+    "one-row-less": {
+        "at_n_minus_1, at_n = sum(hits) / n, sum(hits) / n": "leaves one row over",
+        "at_n_minus_1, at_n = 1.5, sum(hits) / n": "divided by n",
+        "at_n_minus_1, at_n = hits[-1] / n, 1": "every row",
+    },
+    "order-the-lines": {
+        "order = 'ECFAB'": "forgets",
+        "order = 'CEFDB'": "Zero the counters",
+        "order = 'ECDB'": "each of them once",
+    },
+    "drop-last": {
+        "def broken_drop_last(b): return sum(hits[: n // b * b]) / (n // b * b)": "still keeps the last one",
+        "def broken_drop_last(b): return law(b)": "without drop_last",
+        "def broken_drop_last(b): return sum(hits[n // b * b - b : n // b * b]) / n": "no longer counts",
+        "def broken_drop_last(b): return 0": "last full batch",
+    },
+    "write-evaluate": {
+        """def my_evaluate(model, loader):
+    return np.mean([(model(x).argmax(1) == y.flatten()).double().mean().item() for x, y in loader])""": "one vote",
+        """def my_evaluate(model, loader):
+    hits = [(model(x).argmax(1) == y.flatten()).sum().item() for x, y in loader]
+    return sum(hits) / len(hits)""": "not by the batches",
+        """def my_evaluate(model, loader):
+    for x, y in loader:
+        hits = (model(x).argmax(1) == y.flatten()).sum().item()
+    return hits / 75""": "hits of every batch",
+        """def my_evaluate(model, loader):
+    return 100 * sum((model(x).argmax(1) == y.flatten()).sum().item() for x, y in loader) / 75""": "per cent",
+        """def my_evaluate(model, loader):
+    return sum((model(x).argmax(1) == y).sum().item() for x, y in loader) / 75""": "flatten them",
+        """def my_evaluate(model, loader):
+    return 0.5""": "25 of 75",
+    },
+    "out-of-75": {
+        "possible = [0.2604, 0.3333, 0.28]": "half a row",
+        "possible = [0.28]": "rounding",
+        "possible = [0.3333]": "whole number",
+    },
+    "flatten-inputs": {
+        """def count_hits(model, inputs, labels):
+    inputs = torch.flatten(inputs)
+    return (model(inputs).argmax(1) == labels).sum().item()""": "one long row",
+        """def count_hits(model, inputs, labels):
+    return (model(inputs).argmax(1) != labels).sum().item()""": "hits have changed",
+    },
+}
+
+
+def tagged(name: str, prefix: str) -> dict[str, nbformat.NotebookNode]:
+    """Cells of a notebook by what stands behind the prefix of their tag."""
+    return {
+        tag.removeprefix(prefix): cell
+        for cell in NOTEBOOKS[name].cells
+        for tag in cell.metadata.get("tags", [])
+        if tag.startswith(prefix)
+    }
+
+
+def code_cells(name: str) -> list[nbformat.NotebookNode]:
+    return [cell for cell in NOTEBOOKS[name].cells if cell.cell_type == "code"]
+
+
+def words(cell: nbformat.NotebookNode) -> int:
+    return len(re.findall(r"\w+", cell.source))
+
+
+def run(notebook: nbformat.NotebookNode, folder: Path, stem: str) -> kernel.Run:
+    path = folder / f"{stem}.ipynb"
+    nbformat.write(notebook, path)
+    return kernel.run(path, kernel.quiet_environment(), folder, record=False)
+
+
+def printed(cell: nbformat.NotebookNode) -> str:
+    return "".join(output.text for output in cell.outputs if output.output_type == "stream")
+
+
+def test_there_are_notebooks():
+    assert list(NOTEBOOKS)[:3] == ["00_start_here", "01_the_broken_loop", "02_the_fix"]
+
+
+@each_notebook
+def test_the_form_is_that_of_the_series(name):
+    cells, code = NOTEBOOKS[name].cells, code_cells(name)
+    lines = sorted(len(cell.source.strip().splitlines()) for cell in code)
+    assert 30 <= len(cells) <= 65
+    assert statistics.median(lines) <= 5 and lines[int(0.9 * (len(lines) - 1))] <= 12 and lines[-1] <= 25
+    before = cells[: next(i for i, cell in enumerate(cells) if cell.cell_type == "code")]
+    assert sum(map(words, before)) <= 130
+    claims = [cell for cell in code if "claim(" in cell.source]
+    assert len(claims) >= 5
+
+
+@each_notebook
+def test_outputs_are_complete_and_tell_nothing_of_the_machine(name):
+    for number, cell in enumerate(code_cells(name), start=1):
+        assert cell.execution_count == number, "run make notebooks"
+        assert "execution" not in cell.metadata
+        assert not {"raises-exception", "nbval-ignore-output", "nbval-skip"} & set(cell.metadata.get("tags", []))
+        for output in cell.outputs:
+            text = json.dumps(output)
+            assert output.output_type != "error" and output.get("name") != "stderr", text
+            assert not re.search(r"/(home|root|work|tmp|Users)/|[A-Z]:\\\\|\d\d:\d\d:\d\d|widget|0x[0-9a-f]{6}", text), text
+    metadata = NOTEBOOKS[name].metadata
+    assert metadata.kernelspec.name == "python3" and "widgets" not in metadata
+    assert "version" not in metadata.get("language_info", {})
+
+
+@each_notebook
+def test_the_first_code_cell_is_the_one_template(name):
+    assert code_cells(name)[0].source == code_cells("00_start_here")[0].source
+
+
+def test_the_first_cell_installs_the_released_version_and_nothing_that_colab_has():
+    source = code_cells("00_start_here")[0].source
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert f'"git+{project["urls"]["Repository"]}@v{project["version"]}"' in source
+    assert '"--no-deps"' in source
+    # --no-deps leaves out what the package needs; what Colab does not carry stands in the list.
+    needed = {re.split("[<>=]", requirement)[0] for requirement in project["dependencies"]}
+    on_colab = {"matplotlib", "numpy", "pandas", "scikit-learn", "torch", "tqdm"}
+    (packages,) = [node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Assign)][1:]
+    listed = {element.value for element in packages.elts if isinstance(element, ast.Constant)}
+    assert needed - on_colab <= listed and not listed & on_colab
+
+
+@pytest.mark.parametrize("where, message", [("elsewhere", "make lab"), ("on Colab", "install")])
+def test_without_the_package_the_first_cell_installs_it_on_colab_and_names_make_lab_elsewhere(where, message):
+    # Colab itself cannot be had here: a module of its name, and a recorder in place of pip, stand in for it.
+    script = f"""
+import subprocess, sys, types
+sys.modules["sdss_lesson"] = None
+if {where!r} == "on Colab":
+    sys.modules["google.colab"] = types.ModuleType("google.colab")
+def run(command, check):
+    print(*command)
+    sys.modules["sdss_lesson"] = types.SimpleNamespace(claim=print)
+subprocess.run = run
+try:
+    exec({code_cells("00_start_here")[0].source!r})
+except ImportError as error:
+    print(error)
+"""
+    import subprocess
+    import sys
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert message in done.stdout and len(done.stdout.splitlines()) == 1
+
+
+@each_notebook
+def test_every_picture_has_words_of_its_own_and_its_cell_prints_nothing(name):
+    alts = []
+    for cell in code_cells(name):
+        if not any("image/png" in output.get("data", {}) for output in cell.outputs):
+            assert "plots." not in cell.source.replace("import plots", "")
+            continue
+        assert len(cell.outputs) == 1 and cell.source.count("plots.") == 1
+        assert cell.source.rstrip().endswith("plt.show()")
+        alts.append(cell.metadata.mystnb.image.alt)
+    assert all(len(alt.split()) >= 12 and not alt.endswith(".png") for alt in alts)
+    assert len(set(alts)) == len(alts)
+
+
+@each_notebook
+def test_the_classroom_path_is_short_and_marked(name):
+    path = [cell for cell in NOTEBOOKS[name].cells if "class" in cell.metadata.get("tags", [])]
+    assert 6 <= len(path) <= 14
+    assert sum(tag.startswith("exercise:") for cell in path for tag in cell.metadata.tags) <= 1
+    for cell in NOTEBOOKS[name].cells:
+        marked = cell.source.startswith(("◆ ", "# ◆"))
+        assert marked == ("class" in cell.metadata.get("tags", [])), cell.source
+
+
+@each_notebook
+def test_the_classroom_path_runs_alone(name, tmp_path):
+    notebook = NOTEBOOKS[name].copy()
+    notebook["cells"] = [cell for cell in notebook.cells if "class" in cell.metadata.get("tags", [])]
+    assert run(notebook, tmp_path, name).error is None
+
+
+@each_notebook
+def test_exercises_accept_their_solution_and_name_each_slip(name, tmp_path):
+    stubs, checks, solutions = (tagged(name, prefix) for prefix in ("exercise:", "check:", "solution:"))
+    assert stubs and stubs.keys() == checks.keys() == solutions.keys()
+    notebook = NOTEBOOKS[name].copy()
+    notebook["cells"] = []
+    tries = []
+    for cell in NOTEBOOKS[name].cells:
+        notebook.cells.append(cell)
+        exercise = next((key for key, check in checks.items() if check is cell), None)
+        if exercise is None:
+            continue
+        assert "not attempted yet" in printed(cell)
+        text = solutions[exercise].source
+        assert text.startswith("<details>") and text.rstrip().endswith("</details>")
+        (block,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+        for answer, expected in {block: "✓", **SLIPS[exercise]}.items():
+            notebook.cells += [nbformat.v4.new_code_cell(answer), nbformat.v4.new_code_cell(cell.source)]
+            tries.append((exercise, answer, expected, notebook.cells[-1]))
+        notebook.cells += [nbformat.v4.new_code_cell(block)]
+    done = run(notebook, tmp_path, name)
+    assert done.error is None
+    ran = {cell.id: printed(cell) for cell in done.notebook.cells if cell.cell_type == "code"}
+    for exercise, answer, expected, check in tries:
+        said = ran[check.id]
+        assert expected in said and said.startswith("✓" if expected == "✓" else "✗"), (exercise, answer, said)
+
+
+@each_notebook
+def test_links_lead_somewhere(name):
+    text = "\n".join(cell.source for cell in NOTEBOOKS[name].cells if cell.cell_type == "markdown")
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if target.startswith("https://"):
+            continue
+        file, _, anchor = target.partition("#")
+        where = ROOT / "notebooks" / file
+        assert where.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", where.read_text("utf-8"), flags=re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}, target
+
+
+@each_notebook
+def test_badges_open_this_notebook_of_this_repository(name):
+    url = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"]["Repository"]
+    repository = url.removeprefix("https://github.com/")
+    first = NOTEBOOKS[name].cells[0].source
+    assert f"colab.research.google.com/github/{repository}/blob/main/notebooks/{name}.ipynb" in first
+    assert f"mybinder.org/v2/gh/{repository}/HEAD?urlpath=lab/tree/notebooks/{name}.ipynb" in first

@@ -1,0 +1,62 @@
+"""The triage card of notebook 02, taken from the notebook: it names mistakes and accuses no honest model."""
+
+import ast
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+NOTEBOOK = nbformat.read(Path(__file__).resolve().parents[1] / "notebooks" / "02_the_fix.ipynb", as_version=4)
+(SOURCE,) = [cell.source for cell in NOTEBOOK.cells if cell.cell_type == "code" and "def triage" in cell.source]
+SPACE: dict = {}
+exec(SOURCE, SPACE)
+triage = SPACE["triage"]
+
+
+def batches(hits, size):
+    return [hits[start : start + size] for start in range(0, len(hits), size)]
+
+
+def honest(hits):
+    return lambda size: sum(batch.sum() for batch in batches(hits, size)) / len(hits)
+
+
+hits_of_a_model = st.builds(
+    lambda n, share, seed: np.random.default_rng(seed).random(n) < share,
+    st.integers(100, 3000),
+    st.floats(0, 1),
+    st.integers(0, 100),
+)
+
+
+@given(hits_of_a_model)
+def test_an_honest_evaluation_is_never_accused_however_bad_the_model(hits):
+    assert triage(honest(hits), len(hits), shares=[0.5, 0.415, 0.085]) == "no complaint"
+
+
+@given(st.integers(100, 3000), st.sampled_from([0.5, 0.25, 0.085]))
+def test_a_constant_model_is_not_accused_either(n, share):
+    hits = np.arange(n) < round(share * n)
+    assert "honest" in triage(honest(hits), n, shares=[hits.mean()])
+
+
+@pytest.mark.parametrize("n", [200, 1000, 2000, 2001, 2017])
+@pytest.mark.parametrize("share", [0.8, 0.93])
+def test_each_mistake_is_named(n, share):
+    rng = np.random.default_rng(n)
+    hits = rng.random(n) < share
+    labels, guesses = rng.integers(0, 3, n), rng.integers(0, 3, n)
+    mistakes = {
+        "label shapes": lambda size: (
+            sum((a[:, None] == b).sum() for a, b in zip(batches(labels, size), batches(guesses, size), strict=True)) / n
+        ),
+        "the denominator is overwritten": lambda size: hits.sum() / len(batches(hits, size)[-1]),
+        "an average of batches": lambda size: np.mean([batch.mean() for batch in batches(hits, size)]),
+        "the counter is overwritten": lambda size: batches(hits, size)[-1].sum() / n,
+        "mode or state": lambda size: rng.binomial(n, share) / n,
+    }
+    for expected, test in mistakes.items():
+        assert triage(test, n, shares=[0.5, 0.415, 0.085]) == expected
