@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import os
 import re
 import warnings
@@ -30,7 +31,7 @@ _ALIASES = {
     "spec_obj_id": "specobjid",
     "fiber_id": "fiberid",
 }
-_MISSING = {"", "nan", "null", "none", "na", "n/a"}
+_MISSING = {"", "null", "none", "na", "n/a"}
 _INTEGER = re.compile(r"-?\d{1,20}")
 _ARCSECOND = np.deg2rad(1 / 3600)
 
@@ -233,11 +234,18 @@ def _cut_off(file: Path, line: int, column: str) -> ValueError:
 def _numbers(column: pd.Series, lines: pd.Series, file: Path) -> pd.Series:
     """The column as float64, with NaN where the field is empty or says that nothing was measured."""
     values = pd.to_numeric(column, errors="coerce").astype(np.float64)
-    bad = values.isna()
-    bad[bad] = ~column[bad].str.strip().str.lower().isin(_MISSING)
+    unread = column[values.isna()]
+    bad = values.isna() & ~column.index.isin(unread.index[[_is_missing(word) for word in unread]])
     if bad.any():
         raise _bad_field(column, bad, lines, file, "is not a number", "Mend or delete that line")
     return values
+
+
+def _is_missing(word: str) -> bool:
+    try:
+        return not math.isfinite(float(word))
+    except ValueError:
+        return word.strip().lower() in _MISSING
 
 
 def _check_positions(table: pd.DataFrame, lines: pd.Series, file: Path) -> None:

@@ -110,7 +110,7 @@ def test_strip(hits: npt.ArrayLike, batch_size: int) -> "Axes":
     return axes
 
 
-def floor_and_cloud(table: pd.DataFrame, bound: float) -> "Axes":
+def floor_and_cloud(table: pd.DataFrame, bound: float | None = None) -> "Axes":
     """Draw the accuracy of every setting: what the broken loop printed and, once it is there, the true one.
 
     Parameters
@@ -118,11 +118,11 @@ def floor_and_cloud(table: pd.DataFrame, bound: float) -> "Axes":
     table
         Columns ``knob`` (str), ``value`` (number), ``printed`` and perhaps ``true`` (fractions), knob by knob.
     bound
-        Rows in the last batch over all rows: a fraction, drawn as a line.
+        Rows in the last batch over all rows: a fraction, drawn as a line. None draws no line.
     """
     known = "true" in table
     law = "The knobs move the true accuracy, never the floor"
-    axes = _axes(law if known else "The most that any setting prints is last batch / all rows", y="accuracy")
+    axes = _axes(law if known else "No setting lifts the printed accuracy off the floor", y="accuracy")
     knobs = table["knob"].to_numpy()
     starts = np.flatnonzero(np.r_[True, knobs[1:] != knobs[:-1]])
     at = np.arange(len(table)) + 0.5 * (np.searchsorted(starts, np.arange(len(table)), side="right") - 1)
@@ -131,8 +131,10 @@ def floor_and_cloud(table: pd.DataFrame, bound: float) -> "Axes":
     axes.set(xlim=(at[0] - 0.5, at[-1] + 0.5), ylim=(0, 1), xticks=at, xticklabels=short)
     for first, after in zip(starts, [*starts[1:], len(table)], strict=True):
         _note(axes, knobs[first], (at[first:after].mean(), 0), _INK, (0, -22), ha="center", va="top")
-    axes.axhline(bound, color=_INK, linewidth=1)
-    _note(axes, f"last batch / all rows = {bound:.3g}", (at[-1] + 0.5, bound), _INK, (0, 6), ha="right", va="bottom")
+    if bound is not None:
+        axes.axhline(bound, color=_INK, linewidth=1)
+        label = f"last batch / all rows = {bound:.3g}"
+        _note(axes, label, (at[-1] + 0.5, bound), _INK, (0, 6), ha="right", va="bottom")
     _dots(axes, at, table["printed"], BROKEN, "s", 6)
     _note(axes, "printed", (at[0] - 0.2, table["printed"].iloc[0]), BROKEN, (0, 7), ha="left", va="bottom")
     if known:
@@ -172,7 +174,7 @@ def against_batch_size(
     for curve, line in zip(still.values(), cycle(["-", "--", ":", "-."]), strict=False):
         axes.plot(sizes, curve, line, color=RIGHT, linewidth=2, clip_on=False)
     _label_ends(axes, [(label, curve[0], RIGHT) for label, curve in still.items()])
-    dot = 3.0 if len(sizes) > 200 else 6.0
+    dot = 3.0 if len(sizes) > 200 else 4.5
     drawn = [
         (label, sizes, curve, *style, dot)
         for (label, curve), style in zip(moving.items(), cycle(_MOVING), strict=False)

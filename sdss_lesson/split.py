@@ -72,7 +72,7 @@ def split_by_object(frame: pd.DataFrame, *, test_size: float = 0.2, val_size: fl
             drawn[which] += taken
             rows = rows.drop(taken)
     in_test, in_val = frame["objid"].isin(drawn["test"]), frame["objid"].isin(drawn["val"])
-    return Split(frame[~in_test & ~in_val], frame[in_val], frame[in_test])
+    return Split(frame[~in_test & ~in_val].copy(), frame[in_val].copy(), frame[in_test].copy())
 
 
 def _fill(rows: pd.Series, wanted: int, *, keep: int) -> list[int]:

@@ -158,8 +158,10 @@ def _gaussians(values: "np.ndarray[Any, Any]", number: int) -> "tuple[np.ndarray
     """Weights, means and Cholesky factors, the largest component first."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
+    from threadpoolctl import threadpool_limits
 
-    with warnings.catch_warnings():
+    # One thread: on so few rows more are no faster, and beside other programs they wait for each other for minutes.
+    with warnings.catch_warnings(), threadpool_limits(1):
         # One that has not converged is still a mixture; how good it is, tools/quality.py measures.
         warnings.simplefilter("ignore", ConvergenceWarning)
         # reg_covar: no component narrower than 0.01 magnitudes, so that none closes around a few rows.

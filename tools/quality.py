@@ -12,7 +12,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,9 @@ from tools import mixtures, sample  # noqa: E402 - needs the line above
 SPLITS = 5
 BANDS = mixtures.BANDS
 CLASSES = sorted(mixtures.COMPONENTS)
+
+if TYPE_CHECKING:
+    from sdss_lesson import Split
 
 Array = np.ndarray[Any, Any]
 Classifier = Callable[[Array, Array, Array, int], Array]
@@ -83,25 +86,38 @@ def measure(
     `fitted` are the mixtures of the shipped sample. The pairings that say "unseen" fit others for each split,
     without the real rows that the split tests on or trains on.
     """
+    # The limit below reaches only the libraries that are loaded by then.
+    import sklearn.ensemble
+    import sklearn.mixture  # noqa: F401
+    from threadpoolctl import threadpool_limits
+
+    import sdss_lesson  # noqa: F401 - loads torch
+
+    # On so few rows more threads are no faster, and beside other programs they wait for each other for minutes.
+    with threadpool_limits(1):
+        mock = sample.draw(fitted)
+        measured = []
+        for seed in range(splits):
+            for pairing, (train, test) in _pairings(real, mock, seed).items():
+                for name, classifier in classifiers.items():
+                    measured.append((seed, name, pairing, accuracy(classifier, train, test, seed)))
+    return pd.DataFrame(measured, columns=["split", "classifier", "pairing", "accuracy"])
+
+
+def _pairings(real: pd.DataFrame, mock: pd.DataFrame, seed: int) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
     from sdss_lesson import split_by_object
 
-    mock = sample.draw(fitted)
-    measured = []
-    for seed in range(splits):
-        ours, theirs = split_by_object(real, seed=seed), split_by_object(mock, seed=seed)
-        no_test = split_by_object(sample.draw(mixtures.fit(real.drop(ours.test.index))), seed=seed)
-        no_train = split_by_object(sample.draw(mixtures.fit(real.drop(ours.train.index))), seed=seed)
-        pairings = {
-            "real on real": (ours.train, ours.test),
-            "mock on real": (theirs.train, ours.test),
-            "mock on real, test rows unseen": (no_test.train, ours.test),
-            "real on mock": (ours.train, theirs.test),
-            "real on mock, training rows unseen": (ours.train, no_train.test),
-        }
-        for name, classifier in classifiers.items():
-            for pairing, (train, test) in pairings.items():
-                measured.append((seed, name, pairing, accuracy(classifier, train, test, seed)))
-    return pd.DataFrame(measured, columns=["split", "classifier", "pairing", "accuracy"])
+    def split_of_mock(seen: pd.DataFrame) -> "Split":
+        return split_by_object(sample.draw(mixtures.fit(seen)), seed=seed)
+
+    ours, theirs = split_by_object(real, seed=seed), split_by_object(mock, seed=seed)
+    return {
+        "real on real": (ours.train, ours.test),
+        "mock on real": (theirs.train, ours.test),
+        "mock on real, test rows unseen": (split_of_mock(real.drop(ours.test.index)).train, ours.test),
+        "real on mock": (ours.train, theirs.test),
+        "real on mock, training rows unseen": (ours.train, split_of_mock(real.drop(ours.train.index)).test),
+    }
 
 
 def to_markdown(measured: pd.DataFrame) -> str:
@@ -127,7 +143,7 @@ def main(arguments: list[str] | None = None) -> int:
     export = parser.parse_args(arguments).export
     if export is None or not export.is_file():
         said = "no export was named" if export is None else f"there is no file {export}"
-        print(f"quality: {said}. Name one: python tools/quality.py path/to/export.csv", file=sys.stderr)
+        print(f"quality: {said}. Name one: make quality DATA=path/to/export.csv", file=sys.stderr)
         return 2
     from sdss_lesson import load_sdss
 
