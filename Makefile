@@ -1,0 +1,18 @@
+# Every command lives in tasks.py, for systems without make; this file only saves typing.
+#   make lesson                 make lesson DATA=path/to/export.csv
+PYTHON ?= $(shell command -v python3 >/dev/null 2>&1 && echo python3 || echo python)
+
+.PHONY: help lesson test lab notebooks lint claims mixtures sample quality address
+
+help:
+	@"$(PYTHON)" tasks.py
+
+# make puts DATA and ADDRESS into the environment, so that the shell takes nothing in the name of a file for its own.
+lesson claims mixtures quality:
+	@"$(PYTHON)" tasks.py $@ $${DATA:+--data "$$DATA"}
+
+test lab notebooks lint sample:
+	@"$(PYTHON)" tasks.py $@
+
+address:
+	@"$(PYTHON)" tasks.py $@ $${ADDRESS:+"$$ADDRESS"}

@@ -1,0 +1,149 @@
+"""Every command of the project, on every system: python tasks.py COMMAND.
+
+Makes `.venv`, if need be, and hands on to one file in `tools/` for each command. Only the standard library is used,
+and nothing above the check of the version may be newer than Python 3.6, so that an old Python can say what it lacks.
+"""
+
+import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036 - an older Python reads this, too
+    sys.exit(
+        f"Below Random needs Python 3.11 or newer, and this is Python {sys.version_info[0]}.{sys.version_info[1]}. "
+        "Name a newer one: python3.11 tasks.py ..., or make PYTHON=python3.11 ..."
+    )
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from tools import torch_index
+
+ROOT = Path(__file__).resolve().parent
+EXTRAS = "lab,test,lint"
+COMMANDS = {
+    "lesson": "run the notebooks in order and tick their claims; --data FILE: on your own SDSS export",
+    "test": "run every test, and every notebook against its stored outputs",
+    "lab": "open JupyterLab on your own copies of the notebooks, in my-notebooks/",
+    "notebooks": "run the notebooks in place, to commit them; NAME ...: only these",
+    "lint": "ruff and mypy",
+    "claims": "run all notebooks for five seeds and print which claims hold; --data FILE: there, too",
+    "mixtures": "fit the mixtures that the sample is drawn from; needs --data FILE",
+    "sample": "draw the shipped sample from the mixtures again",
+    "quality": "measure how good the sample is; needs --data FILE",
+    "address": "write the repository's address everywhere; NEW: OWNER/NAME",
+}
+TAKE_DATA, NEED_DATA = {"lesson", "claims"}, {"mixtures", "quality"}
+
+
+def run(*command: object) -> None:
+    """Run a command of the set-up, and stop when it fails."""
+    if subprocess.call([str(part) for part in command], cwd=ROOT) != 0:
+        sys.exit("The set-up stopped: see the message above. When that is mended, run the same command again.")
+
+
+def ask(*command: object) -> str:
+    """What a command prints."""
+    done = subprocess.run([str(part) for part in command], cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout
+
+
+def hand_on(python: Path, command: str, words: Sequence[str]) -> int:
+    """Run the file in `tools/` that does the work, and wait for it."""
+    # UTF-8 on every console, or a tick mark is an error on some of them.
+    environment = {**os.environ, "PYTHONUTF8": "1"}
+    process = subprocess.Popen([str(python), "-m", f"tools.{command}", *words], cwd=ROOT, env=environment)
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            pass  # the tool was interrupted, too; it may ask or tidy up first
+
+
+def venv_python(venv: Path) -> Path:
+    return venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def stamp_of(root: Path) -> list[str]:
+    """Three lines for what `.venv` was made from: where it lies, for which Python, and what was asked for.
+
+    The path is a part of it, because a venv that is moved still points to its old place.
+    """
+    asked = hashlib.sha256(EXTRAS.encode())
+    for name in ("pyproject.toml", "constraints.txt"):
+        asked.update((root / name).read_bytes())
+    return [str(root / ".venv"), f"Python {sys.version_info[0]}.{sys.version_info[1]}", asked.hexdigest()]
+
+
+def set_up(root: Path) -> Path:
+    """Make `.venv`, or bring it up to date; the path of its Python. The stamp is written last: no stamp, half made."""
+    venv, wanted = root / ".venv", stamp_of(root)
+    python, stamp = venv_python(venv), venv / "below-random.txt"
+    found = stamp.read_text("utf-8").splitlines() if stamp.is_file() and python.exists() else []
+    if found == wanted:
+        return python
+    if found[:2] == wanted[:2]:
+        print("Set-up: pyproject.toml or constraints.txt changed, so .venv is brought up to date.", flush=True)
+        stamp.unlink()
+    else:
+        again = "makes .venv again (it was moved, half made, or made by another Python)"
+        print(f"Set-up: {again if venv.exists() else 'makes .venv'}. This takes a few minutes.", flush=True)
+        if venv.exists():
+            shutil.rmtree(venv)
+        # Inside an activated .venv, `sys.executable` is the file that has just been removed.
+        run(getattr(sys, "_base_executable", sys.executable), "-m", "venv", venv)
+
+    pip = [python, "-m", "pip", "--disable-pip-version-check"]
+    install = [*pip, "install", "-q", "-c", root / "constraints.txt"]
+    pinned = [line for line in (root / "constraints.txt").read_text("utf-8").splitlines() if line[:7] == "torch=="]
+    version = ask(python, "-c", "from importlib.metadata import version; print(version('torch'))")
+    installed = "torch==" + version.partition("+")[0].strip() in pinned
+    index, why = torch_index.decide_here(ask(*pip, "config", "list"), installed)
+    print(f"Set-up: torch comes from {index or 'where pip is set up to look'}: {why}.", flush=True)
+    if index:
+        run(*install, "--no-deps", "--index-url", index, "torch")
+    run(*install, "-e", f"{root}[{EXTRAS}]")
+    stamp.write_text("\n".join(wanted), "utf-8")
+    return python
+
+
+def main(words: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(usage="python tasks.py COMMAND [--data FILE] ...", allow_abbrev=False)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.description = "\n".join(f"  {name:<10} {what}" for name, what in COMMANDS.items())
+    parser.add_argument("command", nargs="?", help=argparse.SUPPRESS)
+    parser.add_argument("--data", metavar="FILE", help="a CSV file as SkyServer exports it")
+    given, rest = parser.parse_known_args(words)
+    command, needed = given.command, given.command in NEED_DATA
+    if command is None:
+        parser.print_help()
+        return 0
+    if command not in COMMANDS:
+        print(f"There is no command {command!r}. These there are:\n{parser.description}", file=sys.stderr)
+        return 2
+    if given.data is None and needed:
+        print(f"{command} needs an SDSS export: --data FILE, or make {command} DATA=FILE", file=sys.stderr)
+        return 2
+    if given.data is not None:
+        if not needed and command not in TAKE_DATA:
+            print(f"{command} takes no --data.", file=sys.stderr)
+            return 2
+        data = Path(given.data).expanduser().resolve()  # against the caller's folder, before we leave it
+        if not data.is_file():
+            print(f"There is no file {data}. Check what you gave as --data or DATA=.", file=sys.stderr)
+            return 2
+        rest = [str(data), *rest] if needed else ["--data", str(data), *rest]
+    try:
+        return hand_on(set_up(ROOT), command, rest)
+    except KeyboardInterrupt:
+        return 130
+    except OSError as error:
+        print(f"{command} could not be run: {error}. Is .venv in use? Close what uses it.", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,40 @@
+"""Open JupyterLab on copies of the notebooks that are yours to change: python tasks.py lab [OPTIONS ...]
+
+The options are those of JupyterLab.
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tools import kernel
+
+MINE = kernel.ROOT / "my-notebooks"
+
+
+def copy_notebooks(source: Path, mine: Path) -> list[str]:
+    """Copy each notebook that is not in `mine` yet, and touch none that is; the names of the new copies."""
+    mine.mkdir(exist_ok=True)
+    new = []
+    for path in kernel.find_notebooks(folder=source):
+        if not (mine / path.name).exists():
+            shutil.copyfile(path, mine / path.name)
+            new.append(path.name)
+    return new
+
+
+def main(options: Sequence[str]) -> int:
+    from jupyterlab.labapp import LabApp  # type: ignore[import-untyped]
+
+    copy_notebooks(kernel.NOTEBOOKS, MINE)
+    print(f"Your copies are in {MINE.name}/. For a fresh one, delete yours and run this again.", flush=True)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    over = [] if os.name == "nt" else ["--KernelManager.transport=ipc"]  # ipykernel 7 warns of TCP
+    LabApp.launch_instance([f"--ServerApp.root_dir={MINE}", *over, *options])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
