@@ -1,16 +1,17 @@
 """Run notebooks, each in a fresh kernel of the Python that runs this file. `lesson`, `notebooks`, `claims` share it."""
 
+import asyncio
 import io
 import json
-import logging
 import os
 import re
+import shutil
+import signal
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -119,19 +120,13 @@ class Run:
         return [entry["text"] for entry in self.claims if entry["outcome"] == outcome]
 
 
-def execute(client: NotebookClient, environment: Mapping[str, str]) -> None:
-    """Run it in a thread of its own: in the main one nbclient would take Ctrl-C for itself and end in a traceback."""
-    with ThreadPoolExecutor(1) as pool:
-        job = pool.submit(client.execute, env=environment, cleanup_kc=True)
-        try:
-            while not wait([job], timeout=0.5).done:
-                pass
-        except KeyboardInterrupt:
-            for process in psutil.Process().children(recursive=True):
-                process.kill()  # which ends the thread, too
-            logging.disable()  # nbclient would report the death
-            sys.exit("\nInterrupted.")
-        job.result()
+def stop(scratch: str) -> None:
+    """End at once, kernel and all. It is what Ctrl-C does here: nbclient would go on without a kernel and trip."""
+    for process in psutil.Process().children(recursive=True):
+        process.kill()
+    shutil.rmtree(scratch, ignore_errors=True)
+    print("\nInterrupted.", flush=True)
+    os._exit(130)
 
 
 def run(path: Path, environment: Mapping[str, str], folder: Path, *, record: bool) -> Run:
@@ -149,6 +144,11 @@ def run(path: Path, environment: Mapping[str, str], folder: Path, *, record: boo
         claims = Path(scratch, "claims.jsonl")
         if record:
             environment["SDSS_LESSON_CLAIMS"] = str(claims)
+
+        def listen(**_: object) -> None:
+            with suppress(NotImplementedError):  # Windows: there Ctrl-C is a KeyboardInterrupt
+                asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop, scratch)
+
         client = NotebookClient(
             notebook,
             km=AsyncKernelManager(
@@ -159,17 +159,20 @@ def run(path: Path, environment: Mapping[str, str], folder: Path, *, record: boo
             resources={"metadata": {"path": str(folder)}},
             timeout=CELL_TIMEOUT,
             coalesce_streams=True,
+            on_notebook_start=listen,
             on_cell_start=lambda cell, cell_index: reached.append(cell_index),
         )
         with PeakMemory() as memory:
             try:
-                execute(client, environment)
-            except CellExecutionError as stop:
-                error = f"{stop.ename}: {stop.evalue}"
+                client.execute(env=environment, cleanup_kc=True)
+            except CellExecutionError as raised:
+                error = f"{raised.ename}: {raised.evalue}"
             except CellTimeoutError:
                 error = f"it ran for more than {CELL_TIMEOUT} seconds"
             except DeadKernelError:
                 error = "the kernel died, perhaps for want of memory"
+            except KeyboardInterrupt:
+                stop(scratch)
         recorded = claims.read_text("utf-8").splitlines() if claims.exists() else []
     if error:
         number = reached[-1]
