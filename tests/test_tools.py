@@ -159,6 +159,16 @@ def test_a_notebook_is_stored_without_what_differs_from_run_to_run(make: Make, m
     assert [file.name for file in path.parent.iterdir()] == ["00.ipynb"]
 
 
+def test_the_picture_of_a_tagged_cell_is_kept_for_the_readme(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    path = make("00", "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()")
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[1].metadata["tags"] = ["figure:line"]
+    nbformat.write(notebook, path)
+    assert notebooks.main([]) == 0
+    assert (tmp_path / "docs" / "line.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_a_notebook_that_stops_stays_as_it_was(make: Make, capsys: pytest.CaptureFixture[str]) -> None:
     path = make("00", "print('new output')", "assert 1 + 1 == 3, 'arithmetic'")
     before = path.read_bytes()
@@ -239,6 +249,8 @@ def test_lab_never_overwrites(make: Make, tmp_path: Path) -> None:
     make("01", "2")
     mine = tmp_path / "my-notebooks"
     assert lab.copy_notebooks(source, mine) == ["00.ipynb", "01.ipynb"]
+    assert outputs(source / "00.ipynb").count("an old output") == 1  # the copies have none
+    assert not any(nbformat.read(mine / "00.ipynb", as_version=4).cells[1].outputs)
     (mine / "00.ipynb").write_text("my own work")
     (mine / "01.ipynb").unlink()
     assert lab.copy_notebooks(source, mine) == ["01.ipynb"]

@@ -129,12 +129,29 @@ def stop(scratch: str) -> None:
     os._exit(130)
 
 
-def run(path: Path, environment: Mapping[str, str], folder: Path, *, record: bool) -> Run:
-    """Run the notebook at `path` in `folder`. With `record`, its claims are recorded and do not stop it."""
+def without_outputs(path: Path) -> nbformat.NotebookNode:
+    """The notebook at `path` as if nobody had run it yet."""
     notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     for cell in notebook.cells:
-        if cell.cell_type == "code":  # or a run that stops half-way would keep old outputs below
+        if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
+    return notebook
+
+
+def write(notebook: nbformat.NotebookNode, path: Path) -> None:
+    """Write to a file beside `path`, then rename."""
+    unfinished = path.with_name(f".{path.name}.part")
+    try:
+        text = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
+        unfinished.write_text(text.rstrip("\n") + "\n", encoding="utf-8", newline="\n")
+        os.replace(unfinished, path)  # noqa: PTH105 - one step: nobody ever finds half a notebook
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def run(path: Path, environment: Mapping[str, str], folder: Path, *, record: bool) -> Run:
+    """Run the notebook at `path` in `folder`. With `record`, its claims are recorded and do not stop it."""
+    notebook = without_outputs(path)  # or a run that stops half-way would keep old ones below
     environment = {**environment, "SDSS_LESSON_NOTEBOOK": path.stem}
     environment.pop("SDSS_LESSON_CLAIMS", None)
     begin, reached, error = time.perf_counter(), [0], None

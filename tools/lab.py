@@ -4,7 +4,6 @@ The options are those of JupyterLab.
 """
 
 import os
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,12 +14,15 @@ MINE = kernel.ROOT / "my-notebooks"
 
 
 def copy_notebooks(source: Path, mine: Path) -> list[str]:
-    """Copy each notebook that is not in `mine` yet, and touch none that is; the names of the new copies."""
+    """Copy each notebook that is not in `mine` yet, and touch none that is; the names of the new copies.
+
+    The copies have no outputs: an answer in sight spoils the prediction.
+    """
     mine.mkdir(exist_ok=True)
     new = []
     for path in kernel.find_notebooks(folder=source):
         if not (mine / path.name).exists():
-            shutil.copyfile(path, mine / path.name)
+            kernel.write(kernel.without_outputs(path), mine / path.name)
             new.append(path.name)
     return new
 
@@ -32,7 +34,9 @@ def main(options: Sequence[str]) -> int:
     print(f"Your copies are in {MINE.name}/. For a fresh one, delete yours and run this again.", flush=True)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     over = [] if os.name == "nt" else ["--KernelManager.transport=ipc"]  # ipykernel 7 warns of TCP
-    LabApp.launch_instance([f"--ServerApp.root_dir={MINE}", *over, *options])
+    # The root is the project's: from my-notebooks/ alone the links to the glossary would lead nowhere.
+    where = [f"--ServerApp.root_dir={kernel.ROOT}", f"--LabApp.default_url=/lab/tree/{MINE.name}/00_start_here.ipynb"]
+    LabApp.launch_instance([*where, *over, *options])
     return 0
 
 

@@ -3,7 +3,7 @@
 What would differ from one machine or run to the next is taken out. A notebook that stops with an error stays as it was.
 """
 
-import os
+import base64
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,15 +26,13 @@ def strip(notebook: nbformat.NotebookNode) -> None:
         cell.metadata.pop("execution", None)
 
 
-def write(notebook: nbformat.NotebookNode, path: Path) -> None:
-    """Write to a file beside `path`, then rename."""
-    unfinished = path.with_name(f".{path.name}.part")
-    try:
-        text = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
-        unfinished.write_text(text.rstrip("\n") + "\n", encoding="utf-8", newline="\n")
-        os.replace(unfinished, path)  # noqa: PTH105 - one step: nobody ever finds half a notebook
-    finally:
-        unfinished.unlink(missing_ok=True)
+def keep_figures(notebook: nbformat.NotebookNode, folder: Path) -> None:
+    """Write the picture of a cell that is tagged ``figure:NAME`` to NAME.png, for the README."""
+    for cell in notebook.cells:
+        for tag in cell.metadata.get("tags", []):
+            if tag.startswith("figure:"):
+                picture = base64.b64decode(cell.outputs[0]["data"]["image/png"])
+                (folder / f"{tag.removeprefix('figure:')}.png").write_bytes(picture)
 
 
 def refresh(path: Path) -> str | None:
@@ -43,7 +41,8 @@ def refresh(path: Path) -> str | None:
     if run.error:
         return run.error
     strip(run.notebook)
-    write(run.notebook, path)
+    kernel.write(run.notebook, path)
+    keep_figures(run.notebook, kernel.ROOT / "docs")
     return None
 
 
