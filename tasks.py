@@ -47,14 +47,14 @@ def run(*command: object) -> None:
 
 def ask(*command: object) -> str:
     """What a command prints."""
-    done = subprocess.run([str(part) for part in command], cwd=ROOT, capture_output=True, text=True, check=False)
-    return done.stdout
+    return subprocess.run([str(part) for part in command], cwd=ROOT, capture_output=True, text=True, check=False).stdout
 
 
 def hand_on(python: Path, command: str, words: Sequence[str]) -> int:
     """Run the file in `tools/` that does the work, and wait for it."""
-    # UTF-8 on every console, or a tick mark is an error on some of them.
-    environment = {**os.environ, "PYTHONUTF8": "1"}
+    environment = {**os.environ, "PYTHONUTF8": "1"}  # or a tick mark is an error on some consoles
+    if os.environ.get("SDSS_LESSON_CSV"):  # it counts from the caller's folder, too
+        environment["SDSS_LESSON_CSV"] = str(Path(os.environ["SDSS_LESSON_CSV"]).expanduser().absolute())
     process = subprocess.Popen([str(python), "-m", f"tools.{command}", *words], cwd=ROOT, env=environment)
     while True:
         try:

@@ -112,10 +112,12 @@ def load_sdss(path: str | os.PathLike[str] | None = None, *, max_rows: int | Non
     objid = _whole_numbers(table["objid"], np.int64)
     if objid is None or not _identifies(objid, table):
         objid = _objid_from_position(table)
+        found, there = table["objid"].nunique(), len(np.unique(objid))
         warnings.warn(
-            f"{file}: {_damage(table['objid'])} Grouping by them would call {len(np.unique(objid))} objects "
-            f"{table['objid'].nunique()}. 'objid' now holds a number made from the position on the sky: rows within "
-            "one arcsecond are one object. An export that no spreadsheet has opened keeps the real ids.",
+            f"{file}: {_damage(table['objid'])}"
+            + (f" Grouping by them would call {there} objects {found}." if found != there else "")
+            + " 'objid' now holds a number made from the position on the sky: rows within one arcsecond are one "
+            "object. An export that no spreadsheet has opened keeps the real ids.",
             stacklevel=2,
         )
     specobjid = _whole_numbers(table["specobjid"], np.uint64)
@@ -286,6 +288,8 @@ def _as_numbers_if_possible(column: pd.Series) -> pd.Series:
 def _damage(ids: pd.Series) -> str:
     """What is wrong with ids that are no integers, or that different objects share."""
     example = next((word for word in ids if not _INTEGER.fullmatch(word.strip())), ids[0])
+    if not example.strip():
+        return f"the ids in {ids.name!r} are not complete: some rows have none."
     return f"the ids in {ids.name!r} (such as {example!r}) identify nothing: a spreadsheet has rounded them."
 
 

@@ -1,4 +1,4 @@
-"""An evaluator that cannot print a wrong accuracy: its whole state is integers that add up."""
+"""An evaluator whose accuracy cannot depend on the batches: it counts whole numbers, and divides at the end."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence

@@ -45,7 +45,7 @@ def real_csv() -> Path:
         if os.environ.get("SDSS_LESSON_INSIST"):
             pytest.fail(sentence)
         pytest.skip(sentence)
-    return Path(named)
+    return Path(named).resolve()
 
 
 @pytest.fixture(scope="session")

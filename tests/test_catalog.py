@@ -318,8 +318,8 @@ def test_damaged_ids_still_tell_the_objects_apart(sample, tmp_path, how):
     assert frame["specobjid"].is_unique
     assert len(messages) == 2
     for name, message in zip(["objid", "specobjid"], messages, strict=True):
-        assert "spoilt.csv: the ids in '" + name + "' (such as " in message
-        assert "a spreadsheet has rounded them" in message
+        assert "spoilt.csv: the ids in '" + name + "' " in message
+        assert ("are not complete" if how == "empty" else "a spreadsheet has rounded them") in message
     objects, ids = sample["objid"].nunique(), len({SPOIL[how](int(value)) for value in sample["objid"]})
     assert f"would call {objects} objects {ids}." in messages[0]
     assert "within one arcsecond are one object" in messages[0]
@@ -328,7 +328,7 @@ def test_damaged_ids_still_tell_the_objects_apart(sample, tmp_path, how):
 
 
 def test_one_damaged_id_is_enough_and_the_message_shows_it(read):
-    with pytest.warns(UserWarning, match=r"'objid' \(such as '1\.24E\+18'\).*would call 3 objects") as caught:
+    with pytest.warns(UserWarning, match=r"'objid' \(such as '1\.24E\+18'\)") as caught:
         frame = read(changed(2, "objid", "1.24E+18"))
     assert len(caught) == 1
     assert frame["objid"].nunique() == 3

@@ -59,6 +59,12 @@ SLIPS = {
         """def my_evaluate(model, loader):
     return sum((model(x).argmax(1) == y).sum().item() for x, y in loader) / 75""": "flatten them",
         "def my_evaluate(model, loader): return 1 / 3": "25 of 75",
+        """def my_evaluate(model, loader):
+    hits = rows = 0
+    for x, y in loader:
+        hits += (model(x).argmax(1) == y.squeeze()).sum().item()
+        rows += len(y.squeeze())
+    return hits / rows""": "one row",
     },
     "out-of-75": {
         "possible = [0.2604, 0.3333, 0.28]": "half a row",
@@ -147,9 +153,9 @@ def test_the_first_cell_installs_the_released_version_and_nothing_that_colab_has
     assert '"--no-deps"' in source
     # --no-deps leaves out what the package needs; what Colab does not carry stands in the list.
     needed = {re.split("[<>=]", requirement)[0] for requirement in project["dependencies"]}
-    on_colab = {"matplotlib", "numpy", "pandas", "scikit-learn", "torch", "tqdm"}
-    (packages,) = [node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Assign)][1:]
-    listed = {element.value for element in packages.elts if isinstance(element, ast.Constant)}
+    on_colab = {"matplotlib", "numpy", "pandas", "scikit-learn", "scipy", "torch", "tqdm"}
+    (packages,) = [node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Assign)]
+    listed = {element.value for element in packages.elts}
     assert needed - on_colab <= listed and not listed & on_colab
 
 

@@ -245,6 +245,25 @@ def test_an_unknown_command_reads_which_there_are(capsys: pytest.CaptureFixture[
     assert "'lessons'" in printed and all(command in printed for command in tasks.COMMANDS)
 
 
+def test_a_file_named_in_the_environment_counts_from_the_callers_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, str] = {}
+
+    class Process:
+        def __init__(self, command: list[str], *, cwd: Path, env: dict[str, str]) -> None:
+            seen.update(env)
+
+        def wait(self) -> int:
+            return 0
+
+    monkeypatch.setattr(tasks.subprocess, "Popen", Process)
+    monkeypatch.setenv("SDSS_LESSON_CSV", "mine.csv")
+    monkeypatch.chdir(tmp_path)
+    assert tasks.hand_on(Path("python"), "lesson", []) == 0
+    assert seen["SDSS_LESSON_CSV"] == str(tmp_path / "mine.csv")
+
+
 def test_options_are_handed_on(handed: list[list[str]]) -> None:
     words = ["test", "-k", "law", "-x", "--dat=1"]
     tasks.main(words)
