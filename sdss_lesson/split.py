@@ -54,6 +54,8 @@ def split_by_object(frame: pd.DataFrame, *, test_size: float = 0.2, val_size: fl
         )
     from sklearn.utils import shuffle
 
+    # scikit-learn draws the order; the sets are then filled by row. Its own splitters count objects and not rows
+    # (train_test_split), or know only shares of the form 1 / k (StratifiedGroupKFold).
     # One row per object. An object that two spectra class differently goes with the first of them.
     objects = frame.groupby("objid", sort=False).agg(name=("class", "first"), rows=("class", "size"))
     drawn: dict[str, list[int]] = {"test": [], "val": []}
