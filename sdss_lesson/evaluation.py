@@ -214,21 +214,24 @@ def forward(model: nn.Module, inputs: torch.Tensor) -> torch.Tensor:
     """The model's logits, after a check that it can take features of this dtype."""
     dtypes = {weights.dtype for weights in model.parameters() if weights.is_floating_point()}
     foreign = bool(dtypes) and inputs.dtype not in dtypes
-    wanted = " or ".join(sorted(map(str, dtypes)))
-    complaint = TypeError(
-        f"The features are {inputs.dtype} and the model's weights {wanted}. Convert the features once, where the "
-        f"dataset is built: features.to({wanted})."
-    )
     if foreign and inputs.is_floating_point():
-        raise complaint
+        raise _other_dtype(inputs, dtypes)
     try:
         logits: torch.Tensor = model(inputs)
     except RuntimeError as error:
         # Whole numbers are what an embedding wants; most other layers raise, and torch's message has no remedy.
         if foreign:
-            raise complaint from error
+            raise _other_dtype(inputs, dtypes) from error
         raise
     return logits
+
+
+def _other_dtype(inputs: torch.Tensor, dtypes: set[torch.dtype]) -> TypeError:
+    wanted = " or ".join(sorted(map(str, dtypes)))
+    return TypeError(
+        f"The features are {inputs.dtype} and the model's weights {wanted}. Convert the features once, where the "
+        f"dataset is built: features.to({wanted})."
+    )
 
 
 def checked_labels(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

@@ -59,9 +59,8 @@ def split_by_object(frame: pd.DataFrame, *, test_size: float = 0.2, val_size: fl
     # One row per object. An object that two spectra class differently goes with the first of them.
     objects = frame.groupby("objid", sort=False).agg(name=("class", "first"), rows=("class", "size"))
     drawn: dict[str, list[int]] = {"test": [], "val": []}
+    to_fill = {which: share for which, share in [("test", test_size), ("val", val_size)] if share > 0}
     for name, members in objects.groupby("name"):
-        shares = {"test": test_size, "val": val_size}
-        to_fill = [which for which, share in shares.items() if share > 0]
         if len(members) <= len(to_fill):
             raise ValueError(
                 f"Class {name} has {len(members)} object(s), too few to give every set one. Leave the class out, or "
@@ -69,8 +68,8 @@ def split_by_object(frame: pd.DataFrame, *, test_size: float = 0.2, val_size: fl
             )
         rows = shuffle(members["rows"], random_state=seed)
         total = rows.sum()
-        for still_empty, which in zip(reversed(range(len(to_fill))), to_fill, strict=True):
-            taken = _fill(rows, round(shares[which] * total), keep=still_empty + 1)
+        for filled, (which, share) in enumerate(to_fill.items()):
+            taken = _fill(rows, round(share * total), keep=len(to_fill) - filled)
             drawn[which] += taken
             rows = rows.drop(taken)
     in_test, in_val = frame["objid"].isin(drawn["test"]), frame["objid"].isin(drawn["val"])

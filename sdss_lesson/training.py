@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import reduce
 from operator import add
 
@@ -117,7 +117,7 @@ def fit(
         if val_loader is not None:
             with _random_state_kept(val_loader, device):
                 after = evaluate(model, val_loader)
-            row = Epoch(epoch, running.loss, running.accuracy, after.loss, after.accuracy)
+            row = replace(row, val_loss=after.loss, val_accuracy=after.accuracy)
         history.append(row)
     return history
 

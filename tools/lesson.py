@@ -9,8 +9,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import nbformat
-
 from tools import kernel
 
 BUILD = kernel.ROOT / "build" / "lesson"
@@ -65,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"[{number}/{len(paths)}] {path.stem} ... ", end="", flush=True)
         run = kernel.run(path, environment, BUILD, record=True)
         print("stopped" if run.error else f"{run.seconds:.1f} s", flush=True)
-        nbformat.write(run.notebook, BUILD / path.name)  # type: ignore[no-untyped-call]
+        kernel.write(run.notebook, BUILD / path.name)
         runs.append(run)
     return report(runs)
 

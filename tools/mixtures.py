@@ -176,13 +176,21 @@ def to_text(mixtures: dict[str, Any]) -> str:
     return re.sub(r"\[[^\[\]{}]+\]", lambda numbers: re.sub(r"\n\s*", " ", numbers[0]), text) + "\n"
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Fit data/mixtures.json to an SDSS export.")
+def named_export(command: str, description: str, arguments: list[str] | None) -> Path | None:
+    """The export that the command line names; None, after a word on stderr, where it names none that is there."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("export", nargs="?", type=Path, help="a CSV file as SkyServer writes it")
-    export = parser.parse_args(arguments).export
-    if export is None or not export.is_file():
-        said = "no export was named" if export is None else f"there is no file {export}"
-        print(f"mixtures: {said}. Name one: make mixtures DATA=path/to/export.csv", file=sys.stderr)
+    export: Path | None = parser.parse_args(arguments).export
+    if export is not None and export.is_file():
+        return export
+    said = "no export was named" if export is None else f"there is no file {export}"
+    print(f"{command}: {said}. Name one: make {command} DATA=path/to/export.csv", file=sys.stderr)
+    return None
+
+
+def main(arguments: list[str] | None = None) -> int:
+    export = named_export("mixtures", "Fit data/mixtures.json to an SDSS export.", arguments)
+    if export is None:
         return 2
     from sdss_lesson import load_sdss
 

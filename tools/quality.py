@@ -7,7 +7,6 @@ with mixtures that never saw the rows on the real side. Prints the table of the 
 a minute). EXPORT.csv is the export that ``data/mixtures.json`` was fitted to.
 """
 
-import argparse
 import json
 import sys
 from collections.abc import Callable
@@ -138,12 +137,8 @@ def to_markdown(measured: pd.DataFrame) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Measure the mock sample against a real SDSS export.")
-    parser.add_argument("export", nargs="?", type=Path, help="a CSV file as SkyServer writes it")
-    export = parser.parse_args(arguments).export
-    if export is None or not export.is_file():
-        said = "no export was named" if export is None else f"there is no file {export}"
-        print(f"quality: {said}. Name one: make quality DATA=path/to/export.csv", file=sys.stderr)
+    export = mixtures.named_export("quality", "Measure the mock sample against a real SDSS export.", arguments)
+    if export is None:
         return 2
     from sdss_lesson import load_sdss
 

@@ -6,10 +6,9 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tools import kernel
+from tools import kernel, notebooks
 
-CLEARED = ("SDSS_LESSON_CSV", "SDSS_LESSON_SEED", "SDSS_LESSON_CLAIMS")
-"""The stored outputs are those of the shipped sample and of the seeds as written."""
+CLEARED = (*notebooks.CLEARED, "SDSS_LESSON_CLAIMS")
 NBVAL = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=120", "-p", "tools.nbval_over_ipc"]
 NBVAL += ["-o", "filterwarnings="]
 """The last two because nbval leaves files open: Python may warn of that, and to our own tests a warning is an error."""
