@@ -14,7 +14,7 @@ from sdss_lesson import CLASSES, load_sdss, plots
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.collections import PolyCollection
+from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.text import Text
 
@@ -28,6 +28,14 @@ SETTINGS = pd.DataFrame(
         "true": RNG.uniform(0.2, 0.95, 16),
     }
 )
+LEAKS = pd.DataFrame(
+    {
+        "model": ["512 units, 100 rows", "8 units", "nearest neighbour, 500 rows", "a tree", "always star"],
+        "honest": [0.87, 0.931, 0.45, 0.88004, 0.0],
+        "leaky": [0.993, 0.929, 1.0, 0.88, 1.0],
+    }
+)
+PRINTED = [0.0025, 0.003, 0.0025, 0.0035, 0.0035]
 
 
 @pytest.fixture(autouse=True)
@@ -56,6 +64,26 @@ def sawtooth(n: int, batch_sizes: np.ndarray | None = None) -> Axes:
     )
 
 
+def shares(shares: list[float]) -> pd.DataFrame:
+    """Two models that end at 1, and one that ends beneath it; the second has a name for two lines."""
+    models = [("8 units", 0.92, 0.95), ("512 units, of a hundred rows", 0.86, 1.0), ("nearest neighbour", 0.57, 1.0)]
+    rows = [(name, share, low + (high - low) * share) for share in shares for name, low, high in models]
+    table = pd.DataFrame(rows, columns=["model", "share", "predicted"])
+    return table.assign(measured=table["predicted"] - RNG.uniform(0, 0.01, len(table)))
+
+
+def run(epochs: int, *, printed: bool = False, loss: float = 0.3) -> pd.DataFrame:
+    frame = pd.DataFrame({"epoch": range(1, epochs + 1)})
+    for kind in ("train", "val"):
+        frame[f"{kind}_accuracy"] = RNG.normal(0.93, 0.005, epochs)
+        frame[f"{kind}_loss"] = RNG.uniform(0.2, 1.0, epochs) * loss
+    return frame.assign(printed=RNG.integers(0, 9, epochs) / 2000) if printed else frame
+
+
+def some_runs(n: int, epochs: int) -> dict[str, pd.DataFrame]:
+    return {name: run(epochs, printed=name in "AE", loss=[0.3, 40, 1e4][i % 3]) for i, name in enumerate("ABCDEF"[:n])}
+
+
 FIGURES = {
     "colour_colour": lambda: plots.colour_colour(load_sdss()),
     "trace of 4": lambda: trace(30, 29, 31, 16),
@@ -74,19 +102,44 @@ FIGURES = {
     ),
     "shapes 8": lambda: plots.label_shapes(RNG.integers(0, 3, 8), RNG.integers(0, 3, (8, 1))),
     "shapes 12": lambda: plots.label_shapes(RNG.integers(0, 3, 12), RNG.integers(0, 3, 12)),
+    "leak": lambda: plots.honest_and_leaky(LEAKS, title="long " * 30, level=0.5),
+    "leak, one model": lambda: plots.honest_and_leaky(LEAKS[2:3], title="T", level=0.45),
+    "leak, the first model's dots at the edges": lambda: plots.honest_and_leaky(LEAKS[::-1], title="T", level=1.0),
+    "shares": lambda: plots.duplicated_share(shares([0, 0.01, 0.02, 0.05, 0.1, 0.5, 1])),
+    "shares, 0 and 1 alone": lambda: plots.duplicated_share(shares([0, 1])),
+    **{f"runs {n}, {epochs} epochs": lambda n=n, epochs=epochs: plots.runs_per_epoch(some_runs(n, epochs), title="T")
+       for n, epochs in [(1, 30), (1, 1), (2, 2), (3, 200), (4, 7), (6, 40)]},
+    "runs, long names": lambda: plots.runs_per_epoch(
+        {f"{i} a name that is too long for a line": run(30, printed=True) for i in range(3)}, title="long " * 30
+    ),
+    "run whose last batch is all": lambda: plots.runs_per_epoch(
+        {"a": run(9).assign(printed=1.0), "b": run(9)}, title="T"
+    ),
+    "run without validation": lambda: plots.runs_per_epoch(
+        {"": run(30).assign(val_accuracy=np.nan, val_loss=np.nan)}, title="T"
+    ),
+    **{f"two curves, {name}": lambda values=values: plots.two_curves(values, [0.93] * len(values))
+       for name, values in [("few values", PRINTED), ("constant", [0.0] * 20), ("true", [0.93] * 9), ("one", [0.01])]},
+    "band": lambda: plots.band(RNG.normal(0.93, 0.005, (5, 30)), standard_error=0.006),
+    "band of one run": lambda: plots.band(RNG.normal(0.93, 0.005, (1, 9)), standard_error=0.006),
+    "band of one epoch": lambda: plots.band([[0.93], [0.94]], standard_error=0.006),
+    "band, all the same": lambda: plots.band(np.ones((5, 30)), standard_error=0.0),
 }  # fmt: skip
 
 
+def panels(drawn: Axes | list[Axes]) -> list[Axes]:
+    return drawn if isinstance(drawn, list) else [drawn]
+
+
 def words(axes: Axes) -> list[Text]:
-    """Everything written on the figure that can be seen."""
-    axes.figure.canvas.draw()
+    """Everything written on the axes that can be seen."""
     ticks = []
     for axis in (axes.xaxis, axes.yaxis):
         low, high = sorted(axis.get_view_interval())
         ticks += [tick.label1 for tick in axis.get_major_ticks() if axes.axison and low <= tick.get_loc() <= high]
     titles = [axes.xaxis.label, axes.yaxis.label] if axes.axison else []
     texts = [*axes.texts, axes.title, axes._left_title, *titles, *ticks]
-    return [text for text in texts if text.get_text()]
+    return [text for text in texts if text.get_text() and text.get_visible()]
 
 
 def said(axes: Axes) -> list[str]:
@@ -111,10 +164,12 @@ def cells(axes: Axes) -> dict[tuple[int, int], str]:
 
 @pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES)
 def test_all_words_are_legible_whole_and_apart(draw):
-    axes = draw()
-    texts = words(axes)
+    drawn = panels(draw())
+    figure = drawn[0].figure
+    figure.canvas.draw()
+    texts = [*figure.texts, *(text for axes in drawn for text in words(axes))]
     boxes = {text: text.get_window_extent() for text in texts}
-    page = axes.figure.bbox
+    page = figure.bbox
     for text, box in boxes.items():
         assert text.get_fontsize() >= 10, text
         assert page.x0 <= box.x0 and box.x1 <= page.x1 and page.y0 <= box.y0 and box.y1 <= page.y1, text
@@ -124,10 +179,15 @@ def test_all_words_are_legible_whole_and_apart(draw):
 
 @pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES)
 def test_a_figure_has_one_title_and_no_legend(draw):
-    axes = draw()
-    assert axes.get_title(loc="left") and axes.get_legend() is None and axes.figure.axes == [axes]
-    if axes.get_ylabel() == "accuracy":
-        assert axes.get_ylim() == (0, 1)
+    drawn = draw()
+    figure = panels(drawn)[0].figure
+    assert set(figure.axes) == set(panels(drawn)) and not figure.legends
+    own = not isinstance(drawn, list) and bool(drawn.get_title(loc="left"))  # panels have names, not titles
+    assert bool(figure.get_suptitle()) != own and len(figure.texts) == (not own)
+    for axes in panels(drawn):
+        assert axes.get_legend() is None
+        if axes.get_ylabel() == "accuracy":
+            assert axes.get_ylim() == (0, 1)
 
 
 def test_two_drawings_are_the_same_and_stand_on_figures_of_their_own():
@@ -239,10 +299,10 @@ def test_sawtooth_shows_every_tooth_the_law_and_the_cliff():
     axes = sawtooth(n, sizes)
     np.testing.assert_array_equal(dots(axes, plots.BROKEN, "o"), np.column_stack([sizes, printed(HITS[:n], sizes)]))
     law = HITS[:n].mean() * last_batch(n, every) / n
-    np.testing.assert_array_equal(dots(axes, plots._INK, "o"), np.column_stack([every, law]))
+    np.testing.assert_array_equal(dots(axes, plots.style.INK, "o"), np.column_stack([every, law]))
     (truth,) = [line for line in axes.lines if line.get_color() == plots.RIGHT]
     assert truth.get_linestyle() == "-" and set(truth.get_ydata()) == {HITS[:n].mean()}
-    (cliff,) = [line for line in axes.lines if line.get_color() == plots._GREY]
+    (cliff,) = [line for line in axes.lines if line.get_color() == plots.style.GREY]
     assert list(cliff.get_xdata()) == [n, n]
 
 
@@ -262,10 +322,216 @@ def test_label_shapes_fills_what_is_equal_and_outlines_the_diagonal(shape):
     for (j, i), colour in drawn.items():
         assert colour == ("#ffffff" if not equal[i, j] else plots.RIGHT if i == j else plots.BROKEN).lower()
     (grid,) = axes.collections
-    dark = [to_hex(edge) == plots._INK for edge in grid.get_edgecolors()]
+    dark = [to_hex(edge) == plots.style.INK for edge in grid.get_edgecolors()]
     assert [i == j for i, j in drawn] == dark
     assert f"{equal.sum()} hits among 8 rows" in axes.get_title(loc="left").replace("\n", " ")
     own, beside = said(axes)
     assert own.endswith("\n6 equal") and beside.endswith(f"\n{equal.sum() - 6} equal")
     assert [label.get_text() for label in axes.get_xticklabels()] == list(map(str, predictions))
     assert [label.get_text() for label in axes.get_yticklabels()] == list(map(str, labels))
+
+
+def curve(axes: Axes, colour: str, line: str) -> np.ndarray:
+    """The points of the one curve in this colour and line style."""
+    (found,) = [each for each in axes.lines if (each.get_color(), each.get_linestyle()) == (colour, line)]
+    return found.get_xydata()
+
+
+def test_honest_and_leaky_names_each_gap_and_keeps_the_order_of_the_table():
+    axes = plots.honest_and_leaky(LEAKS, title="T", level=0.5)
+    axes.figure.canvas.draw()
+    rows = range(len(LEAKS))
+    np.testing.assert_array_equal(dots(axes, plots.RIGHT, "o"), np.column_stack([LEAKS["honest"], rows]))
+    np.testing.assert_array_equal(dots(axes, plots.BROKEN, "s"), np.column_stack([LEAKS["leaky"], rows]))
+    (links,) = [each for each in axes.collections if isinstance(each, LineCollection)]
+    ends = [
+        [(honest, row), (leaky, row)] for row, honest, leaky in zip(rows, LEAKS["honest"], LEAKS["leaky"], strict=True)
+    ]
+    np.testing.assert_array_equal(links.get_segments(), ends)
+    assert [label.get_text() for label in axes.get_yticklabels()] == LEAKS["model"].tolist()
+    assert axes.yaxis_inverted() and axes.get_xlim() == (0, 1) and axes.get_xlabel() == "accuracy"
+    gaps = {text.xy[1]: text.get_text() for text in axes.texts if "points" in text.get_text()}
+    assert gaps == dict(enumerate(["+12.3 points", "-0.2 points", "+55.0 points", "+0.0 points", "+100.0 points"]))
+
+
+@pytest.mark.parametrize("first", range(len(LEAKS)))
+def test_honest_and_leaky_are_named_at_the_first_models_dots(first):
+    axes = plots.honest_and_leaky(LEAKS[first:], title="T")
+    axes.figure.canvas.draw()
+    places = {text.get_text(): (text.xy, text.get_color()) for text in axes.texts}
+    for name, colour in [("honest", plots.RIGHT), ("leaky", plots.BROKEN)]:
+        assert places[name] == ((LEAKS[name][first], 0), colour)
+    boxes = {text.get_text(): text.get_window_extent() for text in axes.texts}
+    left, right = sorted(["honest", "leaky"], key=lambda name: LEAKS[name][first])
+    assert boxes[left].x1 < boxes[right].x0
+
+
+@pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
+def test_the_majority_level_is_drawn_where_it_is_known(level):
+    with_level = plots.honest_and_leaky(LEAKS, title="T", level=level)
+    without = plots.honest_and_leaky(LEAKS, title="T")
+    with_level.figure.canvas.draw()
+    assert [line for line in with_level.lines if list(line.get_xdata()) == [level, level]]
+    (label,) = [text for text in with_level.texts if text.get_text() == "majority level"]
+    box = label.get_window_extent()
+    assert label.xy[0] == level and with_level.bbox.x0 < box.x0 and box.x1 < with_level.bbox.x1
+    assert len(with_level.lines) == len(without.lines) + 1
+    assert set(said(with_level)) - set(said(without)) == {"majority level"}
+
+
+def test_duplicated_share_draws_lines_through_what_is_predicted_and_dots_for_what_is_measured():
+    table = shares([0, 0.5, 1])
+    axes = plots.duplicated_share(table[::-1])  # a line goes from left to right in any order of the rows
+    assert axes.get_xlim() == (0, 1) and axes.get_ylim() == (0, 1) and len(axes.lines) == 6
+    labels = {text.get_text().replace("\n", " "): text for text in axes.texts}
+    assert set(labels) == set(table["model"])
+    markers = set()
+    for name, rows in table.groupby("model"):
+        (line,) = [each for each in axes.lines if list(each.get_ydata()) == rows["predicted"].tolist()]
+        assert list(line.get_xdata()) == [0, 0.5, 1] and line.get_color() == plots.style.INK
+        (series,) = [each for each in axes.lines if sorted(each.get_ydata()) == sorted(rows["measured"])]
+        assert dict(series.get_xydata()) == dict(zip(rows["share"], rows["measured"], strict=True))
+        assert series.get_linestyle() == "None" and series.get_color() == labels[name].get_color()
+        markers.add((series.get_color(), series.get_marker()))
+    assert len({colour for colour, _ in markers}) == len({marker for _, marker in markers}) == 3
+    assert not {colour for colour, _ in markers} & {plots.BROKEN, plots.RIGHT, *plots.CLASS_COLOURS.values()}
+    axes.figure.canvas.draw()
+    assert axes.get_position().width > 0.6  # a long name does not crowd the figure out
+    # Beneath the label at the top, in the order in which the lines arrive there.
+    heights = {name: text.xy[1] for name, text in labels.items()}
+    assert heights["512 units, of a hundred rows"] > heights["nearest neighbour"] > heights["8 units"]
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 6])
+def test_each_run_has_its_accuracy_above_its_loss(n):
+    runs = some_runs(n, 9)
+    axes = plots.runs_per_epoch(runs, title="T")
+    axes[0].figure.canvas.draw()
+    assert len(axes) == 2 * n
+    for (name, frame), upper, lower in zip(runs.items(), axes[::2], axes[1::2], strict=True):
+        for kind, colour, line in [("train", plots.style.INK, "--"), ("val", plots.RIGHT, "-")]:
+            np.testing.assert_array_equal(curve(upper, colour, line), frame[["epoch", f"{kind}_accuracy"]])
+            np.testing.assert_array_equal(curve(lower, colour, line), frame[["epoch", f"{kind}_loss"]])
+        assert len(upper.lines) == 2 + ("printed" in frame) and len(lower.lines) == 2
+        if "printed" in frame:
+            np.testing.assert_array_equal(curve(upper, plots.BROKEN, ":"), frame[["epoch", "printed"]])
+        assert upper.get_ylim() == (0, 1) and upper.get_xlim() == lower.get_xlim()
+        assert upper.get_title(loc="left") == ("" if n == 1 else name)
+        (left, low, width, _), (left_2, low_2, width_2, _) = (each.get_position().bounds for each in (upper, lower))
+        assert (left, width) == (left_2, width_2) and low > low_2
+    starts = [each.get_position().x0 for each in axes[::2]]
+    assert len(set(starts)) == min(3, n) and starts[3:] == starts[: n - 3 if n > 3 else 0]
+    leftmost = [each for each in axes if each.get_ylabel()]
+    assert [each.get_ylabel() for each in leftmost] == ["accuracy", "loss (nats)"] * (1 + (n > 3))
+    numbered = [each for each in axes[::2] if any(label.get_visible() for label in each.get_yticklabels())]
+    assert numbered == leftmost[::2]
+    lowest = [each for each in axes if each.get_xlabel()]
+    assert lowest == axes[1::2][-min(3, n) :]
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 6])
+def test_each_kind_of_curve_is_named_once_in_its_colour(n):
+    axes = plots.runs_per_epoch(some_runs(n, 9), title="T")
+    named = {text.get_text().replace("\n", " "): (number, text.get_color()) for number, panel in enumerate(axes)
+             for text in panel.texts if not text.get_text().startswith("peak")}  # fmt: skip
+    last = 2 * min(3, n) - 2
+    assert named == {
+        "training": (last, plots.style.INK),
+        "validation": (last, plots.RIGHT),
+        "printed by the broken loop": (0, plots.BROKEN),
+    }
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_what_is_printed_is_named_within_the_panel(value):
+    upper = plots.runs_per_epoch({"": run(9).assign(printed=value)}, title="T")[0]
+    upper.figure.canvas.draw()
+    (box,) = [text.get_window_extent() for text in upper.texts if text.get_color() == plots.BROKEN]
+    assert upper.bbox.y0 < box.y0 and box.y1 < upper.bbox.y1
+
+
+@pytest.mark.parametrize("heights", [[0, 0, 0], [1, 1, 1], [0.5, 0.5, 0.52], [0.9, 0.1, 1], [0.2, 0.5, 0.8]])
+def test_labels_at_the_ends_of_lines_keep_apart_near_their_lines_and_in_order(heights):
+    axes = plots.style.new_axes("T")
+    lines = [1, 2, 1]
+    plots.style.label_ends(axes, [("\n".join("a" * n), y, "k") for n, y in zip(lines, heights, strict=True)])
+    order = np.argsort(heights, kind="stable")
+    at, tall = np.array([text.xy[1] for text in axes.texts]), 0.1 * np.array(lines)[order]
+    assert (np.diff(at) > (tall[1:] + tall[:-1]) / 2 - 1e-9).all() and (at > -1e-9).all() and (at < 1 + 1e-9).all()
+    assert [len(text.get_text().split("\n")) for text in axes.texts] == [lines[i] for i in order]
+    if np.diff(np.sort(heights)).min() > 0.15:
+        np.testing.assert_allclose(at, np.sort(heights))
+
+
+@pytest.mark.parametrize(
+    ("losses", "peak"),
+    [
+        ([0.2, 0.25, 0.3, 0.4], None),
+        ([1.1, 0.3, 0.2, 0.2], None),  # learning from scratch is no spike
+        ([1.0, 1.5, 2.0, 3.0], None),  # nor is overfitting
+        ([0.0, 0.0], None),
+        ([0.5, 1e4, 0.5, 0.5, 0.5], "peak 10,000"),
+        ([0.5, np.inf, np.nan, 0.5, 50.0, 0.5, 0.5], "peak 50"),
+    ],
+)
+def test_losses_start_at_zero_and_only_a_spike_is_cut_off(losses, peak):
+    frame = run(len(losses)).assign(train_loss=0.1 if any(losses) else 0.0, val_loss=losses)
+    lower = plots.runs_per_epoch({"": frame}, title="T")[1]
+    low, high = lower.get_ylim()
+    assert low == 0 and np.isfinite(high) and said(lower) == ([peak] if peak else [])
+    if peak:
+        assert 0.5 < high < 3
+    else:
+        assert max(losses) < high <= 1.1 * max(losses) or high == 1
+
+
+def test_one_epoch_is_still_seen():
+    upper, lower = plots.runs_per_epoch({"": run(1, printed=True)}, title="T")
+    whole, _ = plots.two_curves([0.01], [0.9])
+    for line in [*upper.lines, *lower.lines, *whole.lines, *plots.band([[0.9]], standard_error=0.01)[0].lines]:
+        assert line.get_marker() == "o"
+    assert {line.get_marker() for line in plots.runs_per_epoch({"": run(2)}, title="T")[0].lines} == {""}
+
+
+def test_two_curves_show_the_broken_one_from_0_to_1_and_magnified():
+    truth = [0.7, 0.8, 0.9, 0.91, 0.92]
+    whole, alone = plots.two_curves(PRINTED, truth)
+    np.testing.assert_array_equal(curve(whole, plots.RIGHT, "-"), np.column_stack([range(1, 6), truth]))
+    np.testing.assert_array_equal(curve(whole, plots.BROKEN, ":"), np.column_stack([range(1, 6), PRINTED]))
+    (marked,) = [line for line in alone.lines if line.get_marker() == "s"]
+    np.testing.assert_array_equal(marked.get_xydata(), np.column_stack([range(1, 6), PRINTED]))
+    levels = [line.get_ydata()[0] for line in alone.lines if line is not marked]
+    assert sorted(levels) == [0.0025, 0.003, 0.0035]
+    low, high = alone.get_ylim()
+    assert 0.002 < low < 0.0025 and 0.0035 < high < 0.004
+    assert [axes.get_ylabel() for axes in (whole, alone)] == ["accuracy", "accuracy, magnified"]
+    assert said(whole) == ["printed", "true"] and said(alone) == []
+
+
+def test_what_is_magnified_stays_within_0_and_1_and_is_not_empty():
+    for values in ([0.0] * 5, [1.0] * 5, [0.0, 1.0]):
+        low, high = plots.two_curves(values, values)[1].get_ylim()
+        assert 0 <= low <= min(values) and max(values) <= high <= 1 and low < high
+
+
+def test_a_band_spans_its_runs_and_holds_the_standard_error():
+    values = np.linspace(0.3, 0.93, 20) + RNG.normal(0, 0.004, (5, 20))
+    whole, close = plots.band(values, standard_error=0.05)
+    for axes in (whole, close):
+        (area,) = [each for each in axes.collections if isinstance(each, PolyCollection)]
+        corners = area.get_paths()[0].vertices
+        for epoch in range(1, 21):
+            y = corners[corners[:, 0] == epoch][:, 1]
+            assert (y.min(), y.max()) == (values[:, epoch - 1].min(), values[:, epoch - 1].max())
+        runs = [line.get_ydata() for line in axes.lines if line.get_color() == plots.RIGHT]
+        np.testing.assert_array_equal(runs, values)
+    ((line, caps, (bar,)),) = close.containers
+    mean = values[:, -1].mean()
+    assert line.get_xydata().tolist() == [[20, mean]]
+    np.testing.assert_allclose(bar.get_segments(), [[(20, mean - 0.05), (20, mean + 0.05)]])
+    assert len(caps) == 2 and not whole.containers
+    assert [text.replace("\n", " ") for text in said(close)] == ["± 1 standard error"] and said(whole) == []
+    low, high = close.get_ylim()
+    later = values[:, 10:]
+    assert min(later.min(), mean - 0.05) > low > values.min() and high >= max(later.max(), mean + 0.05)
+    assert [axes.get_ylabel() for axes in (whole, close)] == ["accuracy", "accuracy, magnified"]
