@@ -87,7 +87,8 @@ class SDSSDataset(Dataset[tuple[torch.Tensor, torch.Tensor]]):
 
     def __getitems__(self, indices: list[int]) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """A whole batch at once, so that a DataLoader does not ask row by row."""
-        return list(zip(self.features[indices], self.labels[indices], strict=True))
+        chosen = torch.as_tensor(indices, dtype=torch.int64)  # a Subset made with a tensor hands over scalar tensors
+        return list(zip(self.features[chosen], self.labels[chosen], strict=True))
 
 
 def _transform(scaler: Scaler, values: pd.DataFrame) -> np.ndarray:

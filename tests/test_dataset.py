@@ -9,7 +9,7 @@ import torch
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import RobustScaler, StandardScaler
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Subset
 
 from sdss_lesson import CLASSES, FEATURES, SDSSDataset
 
@@ -97,6 +97,13 @@ def test_the_same_items_come_singly_and_in_batches(sample):
         assert torch.equal(y, dataset[at][1])
         assert y.shape == ()
     assert len(list(dataset)) == 20
+
+
+@pytest.mark.parametrize("chosen", [torch.tensor([4, 1]), np.array([4, 1]), [4, 1]], ids=["tensor", "array", "list"])
+def test_a_subset_may_be_named_by_a_tensor(sample, chosen):
+    dataset = SDSSDataset(sample.head(20))
+    ((features, labels),) = DataLoader(Subset(dataset, chosen), batch_size=2)
+    assert torch.equal(features, dataset.features[[4, 1]]) and torch.equal(labels, dataset.labels[[4, 1]])
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
