@@ -79,6 +79,94 @@ SLIPS = {
         """def count_hits(model, inputs, labels):
     return (model(inputs).argmax(1) != labels).sum().item()""": "hits have changed",
     },
+    "overlap": {
+        "def my_overlap(a, b): return b['objid'].astype(float).isin(a['objid'].astype(float)).sum()": "53 bits",
+        "def my_overlap(a, b): return b.index.isin(a.index).sum()": "compared the index",
+        "def my_overlap(a, b): return b['objid'].isin(a['objid']).mean()": "a share",
+        "def my_overlap(a, b): return len(set(a['objid']) & set(b['objid']))": "counted objects",
+        "def my_overlap(a, b): return len(a.merge(b, on='objid'))": "counts once",
+        "def my_overlap(a, b): return len(b)": "both must be 0",
+        "def my_overlap(a, b): return 0": "you counted 0",
+    },
+    "use-the-line": {
+        "leaky_accuracy = 0.75 * 0.96 + 0.25 * 0.80": "swapped",
+        "leaky_accuracy = (0.96 + 0.80) / 2": "the middle",
+        "leaky_accuracy = 0.80 + 0.25": "from 0 to 1",
+        "leaky_accuracy = 0.80": "Weigh each",
+        "leaky_accuracy = 84": "from 0 to 1",
+    },
+    "split-by-object": {
+        """def my_split(rows, test_share=0.2):
+    once = rows.drop_duplicates("objid")
+    test = once.sample(frac=test_share, random_state=SEED)
+    return once.drop(test.index), test""": "rows are lost",
+        """def my_split(rows, test_share=0.2):
+    test = rows.sample(frac=test_share, random_state=SEED)
+    return rows.drop(test.index), test""": "Draw objects, not rows",
+        """def my_split(rows, test_share=0.2):
+    return rows, rows.sample(frac=test_share, random_state=SEED)""": "in both sets",
+        "def my_split(rows, test_share=0.2): return rows, rows[:0]": "about a fifth",
+        """def my_split(rows, test_share=0.2):
+    test = rows.sample(frac=test_share, random_state=SEED)
+    return rows.drop(test.index).head(100), pd.concat([rows] * 2)""": "in both sets",
+    },
+    "twelve-lines": {
+        """def prepare(rows):
+    parts = split_by_object(rows, seed=SEED)
+    scaler = StandardScaler()
+    return [torch.tensor(scaler.transform(part[FEATURES])) for part in (parts.train, parts.val, parts.test)], []""": (
+            "Fit the scaler once"
+        ),
+        """def prepare(rows):
+    parts = split_by_object(rows, seed=SEED)
+    scaler = StandardScaler().fit(rows[FEATURES])
+    return [torch.tensor(scaler.transform(part[FEATURES])) for part in (parts.train, parts.val, parts.test)], []""": (
+            "has seen the test rows"
+        ),
+        """def prepare(rows):
+    parts = split_by_object(rows, seed=SEED)
+    scaler = StandardScaler().fit(parts.val[FEATURES])
+    return [torch.tensor(scaler.transform(part[FEATURES])) for part in (parts.train, parts.val, parts.test)], []""": (
+            "other rows"
+        ),
+    },
+    "two-calls": {
+        """def my_run(model, epochs, one_epoch, look):
+    model.train()
+    scores = []
+    for _ in range(epochs):
+        one_epoch(model)
+        model.eval()
+        scores.append(look(model))
+    return scores""": "belongs into the loop",
+        """def my_run(model, epochs, one_epoch, look):
+    model.eval()
+    scores = []
+    for _ in range(epochs):
+        one_epoch(model)
+        scores.append(look(model))
+    return scores""": "trains in eval mode",
+        """def my_run(model, epochs, one_epoch, look):
+    scores = []
+    for _ in range(epochs):
+        model.eval()
+        one_epoch(model)
+        model.train()
+        scores.append(look(model))
+    return scores""": "judged in training mode",
+        "def my_run(model, epochs, one_epoch, look): return []": "called",
+    },
+    "six-runs": {
+        "names = dict.fromkeys('ABCDEF', 'learns')": "nothing settles",
+        "names = {'A': 'too large'}": "none of the six",
+        "names = {'A': 'step too large'}": "5 to go",
+    },
+    "better": {
+        "error_of_one, better = 0.951 * 0.049 / 2000, 'cannot tell'": "Take the root",
+        "error_of_one, better = 0.48, 'cannot tell'": "as a fraction",
+        "error_of_one, better = 0.0048, 'yes'": "turn it round",
+        "error_of_one, better = 0.0048, 'no'": "turn it round",
+    },
 }
 
 
@@ -111,7 +199,13 @@ def printed(cell: nbformat.NotebookNode) -> str:
 
 
 def test_there_are_notebooks():
-    assert list(NOTEBOOKS)[:3] == ["00_start_here", "01_the_broken_loop", "02_the_fix"]
+    assert list(NOTEBOOKS) == [
+        "00_start_here",
+        "01_the_broken_loop",
+        "02_the_fix",
+        "03_leakage",
+        "04_accuracy_per_epoch",
+    ]
 
 
 @each_notebook
