@@ -80,20 +80,22 @@ SLIPS = {
     return (model(inputs).argmax(1) != labels).sum().item()""": "hits have changed",
     },
     "overlap": {
-        "def my_overlap(a, b): return b['objid'].astype(float).isin(a['objid'].astype(float)).sum()": "53 bits",
+        "def my_overlap(a, b): return b['objid'].astype(float).isin(a['objid'].astype(float)).sum()": "53 binary",
         "def my_overlap(a, b): return b.index.isin(a.index).sum()": "compared the index",
         "def my_overlap(a, b): return b['objid'].isin(a['objid']).mean()": "a share",
+        "def my_overlap(a, b): return b['objid'].isin(a['objid'])": "how many they are",
+        "def my_overlap(a, b): return a['objid'].isin(b['objid']).sum()": "counted training rows",
         "def my_overlap(a, b): return len(set(a['objid']) & set(b['objid']))": "counted objects",
         "def my_overlap(a, b): return len(a.merge(b, on='objid'))": "counts once",
         "def my_overlap(a, b): return len(b)": "both must be 0",
-        "def my_overlap(a, b): return 0": "you counted 0",
+        "def my_overlap(a, b): return sum(each in a['objid'] for each in b['objid'])": "asks the index",
     },
     "use-the-line": {
-        "leaky_accuracy = 0.75 * 0.96 + 0.25 * 0.80": "swapped",
-        "leaky_accuracy = (0.96 + 0.80) / 2": "the middle",
-        "leaky_accuracy = 0.80 + 0.25": "from 0 to 1",
-        "leaky_accuracy = 0.80": "Weigh each",
-        "leaky_accuracy = 84": "from 0 to 1",
+        "leaky, honest = 0.75 * 0.96 + 0.25 * 0.80, 0.89": "swapped",
+        "leaky, honest = (0.96 + 0.80) / 2, 0.89": "the middle",
+        "leaky, honest = 0.80 + 0.25, 0.89": "weigh each",
+        "leaky, honest = 0.84, 0.91 - 0.25 * 0.97": "three quarters",
+        "leaky, honest = 0.84, 0.91": "solve the line",
     },
     "split-by-object": {
         """def my_split(rows, test_share=0.2):
@@ -105,17 +107,17 @@ SLIPS = {
     return rows.drop(test.index), test""": "Draw objects, not rows",
         """def my_split(rows, test_share=0.2):
     return rows, rows.sample(frac=test_share, random_state=SEED)""": "in both sets",
-        "def my_split(rows, test_share=0.2): return rows, rows[:0]": "about a fifth",
+        "def my_split(rows, test_share=0.2): return rows[:0], rows": "Return (train, test)",
         """def my_split(rows, test_share=0.2):
-    test = rows.sample(frac=test_share, random_state=SEED)
-    return rows.drop(test.index).head(100), pd.concat([rows] * 2)""": "in both sets",
+    in_test = rows["objid"].isin(rows["objid"].drop_duplicates().sample(frac=0.5, random_state=SEED))
+    return rows[~in_test], rows[in_test]""": "not a fifth",
     },
     "twelve-lines": {
         """def prepare(rows):
     parts = split_by_object(rows, seed=SEED)
     scaler = StandardScaler()
     return [torch.tensor(scaler.transform(part[FEATURES])) for part in (parts.train, parts.val, parts.test)], []""": (
-            "Fit the scaler once"
+            "is not fitted"
         ),
         """def prepare(rows):
     parts = split_by_object(rows, seed=SEED)
@@ -145,7 +147,7 @@ SLIPS = {
     for _ in range(epochs):
         one_epoch(model)
         scores.append(look(model))
-    return scores""": "trains in eval mode",
+    return scores""": "before each epoch",
         """def my_run(model, epochs, one_epoch, look):
     scores = []
     for _ in range(epochs):
@@ -153,13 +155,19 @@ SLIPS = {
         one_epoch(model)
         model.train()
         scores.append(look(model))
-    return scores""": "judged in training mode",
-        "def my_run(model, epochs, one_epoch, look): return []": "called",
+    return scores""": "before each look",
+        "def my_run(model, epochs, one_epoch, look): return []": "three times each",
+        """def my_run(model, epochs, one_epoch, look):
+    for _ in range(epochs):
+        model.train()
+        one_epoch(model)
+        model.eval()
+        look(model)""": "return three scores",
     },
     "six-runs": {
         "names = dict.fromkeys('ABCDEF', 'learns')": "nothing settles",
         "names = {'A': 'too large'}": "none of the six",
-        "names = {'A': 'step too large'}": "5 to go",
+        "names = {'A': 'step too large'}": "5 still empty",
     },
     "better": {
         "error_of_one, better = 0.951 * 0.049 / 2000, 'cannot tell'": "Take the root",

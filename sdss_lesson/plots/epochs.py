@@ -74,7 +74,7 @@ def two_curves(printed: Sequence[float], accuracy: Sequence[float]) -> "list[Axe
     list of Axes
         From 0 to 1, and magnified.
     """
-    title = "An axis fitted to the curve makes a mountain of one row"
+    title = "An axis fitted to the curve makes a mountain of a few rows"
     whole, alone = new_panels(title, 1, 2, height=3.5)[0]
     epochs = np.arange(1, len(printed) + 1)
     _epochs(whole, epochs, "axis from 0 to 1")
