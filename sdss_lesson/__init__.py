@@ -4,6 +4,7 @@ Data flow one way: `load_sdss` -> `split_by_object` -> `SDSSDataset` -> `fit` ->
 """
 
 from sdss_lesson import plots
+from sdss_lesson.auditing import AuditReport, SplitReport, audit, audit_split
 from sdss_lesson.catalog import CLASSES, FEATURES, load_sdss
 from sdss_lesson.claims import claim, lesson_seed
 from sdss_lesson.dataset import SDSSDataset
@@ -16,12 +17,16 @@ from sdss_lesson.training import Epoch, History, fit
 __all__ = [
     "CLASSES",
     "FEATURES",
+    "AuditReport",
     "Epoch",
     "Evaluation",
     "History",
     "NeuralNet",
     "SDSSDataset",
     "Split",
+    "SplitReport",
+    "audit",
+    "audit_split",
     "claim",
     "evaluate",
     "fit",

@@ -33,7 +33,7 @@ _ALIASES = {
 }
 _MISSING = {"", "null", "none", "na", "n/a"}
 _INTEGER = re.compile(r"-?\d{1,20}")
-_ARCSECOND = np.deg2rad(1 / 3600)
+ARCSECOND = np.deg2rad(1 / 3600)
 
 
 def load_sdss(path: str | os.PathLike[str] | None = None, *, max_rows: int | None = None) -> pd.DataFrame:
@@ -110,7 +110,7 @@ def load_sdss(path: str | os.PathLike[str] | None = None, *, max_rows: int | Non
     for name in table.columns.difference(_REQUIRED):
         table[name] = _as_numbers_if_possible(table[name])
     objid = _whole_numbers(table["objid"], np.int64)
-    if objid is None or not _identifies(objid, table):
+    if objid is None or not identifies(objid, table):
         objid = _objid_from_position(table)
         found, there = table["objid"].nunique(), len(np.unique(objid))
         warnings.warn(
@@ -121,7 +121,7 @@ def load_sdss(path: str | os.PathLike[str] | None = None, *, max_rows: int | Non
             stacklevel=2,
         )
     specobjid = _whole_numbers(table["specobjid"], np.uint64)
-    if specobjid is None or not _identifies(specobjid, table):
+    if specobjid is None or not identifies(specobjid, table):
         rebuilt = _specobjid_from_plate(table)
         warnings.warn(
             f"{file}: {_damage(table['specobjid'])} 'specobjid' is now "
@@ -305,17 +305,17 @@ def _whole_numbers(
     return np.array(ids, dtype=dtype) if limits.min <= min(ids) and max(ids) <= limits.max else None
 
 
-def _on_the_sphere(table: pd.DataFrame) -> np.ndarray:
+def on_the_sphere(table: pd.DataFrame) -> np.ndarray:
     """Unit vectors: distances between them know nothing of the seam at 0 and 360 degrees, nor of the poles."""
     ra, dec = np.deg2rad(table["ra"].to_numpy()), np.deg2rad(table["dec"].to_numpy())
     return np.column_stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)])
 
 
-def _identifies(objid: np.ndarray, table: pd.DataFrame) -> bool:
+def identifies(objid: np.ndarray, table: pd.DataFrame) -> bool:
     """Whether rows that share an id also share a place on the sky (within one arcsecond of the first of them)."""
-    xyz = _on_the_sphere(table)
+    xyz = on_the_sphere(table)
     _, first, which = np.unique(objid, return_index=True, return_inverse=True)
-    return bool((np.linalg.norm(xyz - xyz[first[which]], axis=1) <= _ARCSECOND).all())
+    return bool((np.linalg.norm(xyz - xyz[first[which]], axis=1) <= ARCSECOND).all())
 
 
 def _objid_from_position(table: pd.DataFrame) -> np.ndarray:
@@ -324,7 +324,7 @@ def _objid_from_position(table: pd.DataFrame) -> np.ndarray:
     from scipy.sparse.csgraph import connected_components
     from scipy.spatial import cKDTree
 
-    pairs = cKDTree(_on_the_sphere(table)).query_pairs(_ARCSECOND, output_type="ndarray")
+    pairs = cKDTree(on_the_sphere(table)).query_pairs(ARCSECOND, output_type="ndarray")
     links = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(table), len(table)))
     _, group = connected_components(links, directed=False)
     tenths_ra = np.rint(table["ra"].to_numpy() * 36_000).astype(np.int64) % (360 * 36_000)
@@ -344,4 +344,4 @@ def _specobjid_from_plate(table: pd.DataFrame) -> np.ndarray | None:
         if not ((value >= 0) & (value < 1 << bits) & (value % 1 == 0)).all():
             return None
         ids |= value.astype(np.uint64) << np.uint64(shift)
-    return ids if _identifies(ids, table) else None
+    return ids if identifies(ids, table) else None

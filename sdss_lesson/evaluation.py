@@ -182,12 +182,12 @@ def evaluate(
     10000
     """
     if not isinstance(model, nn.Module):
-        raise TypeError(f"The model is {_kind(model)}; give a torch.nn.Module.")
-    classes = _class_names(data)
-    batches = _batches(data, batch_size)
+        raise TypeError(f"The model is {kind_of(model)}; give a torch.nn.Module.")
+    classes = class_names(data)
+    batches = batches_of(data, batch_size)
     device = device_of(model) if device is None else device
     total: Evaluation | None = None
-    with _evaluating(model), torch.no_grad():
+    with eval_mode(model), torch.no_grad():
         for batch in batches:
             inputs, labels = unpack(batch, device)
             logits = forward(model, inputs)
@@ -202,10 +202,12 @@ def evaluate(
 def unpack(batch: Sequence[torch.Tensor], device: torch.device | str | None) -> tuple[torch.Tensor, torch.Tensor]:
     """The features and labels of a batch, on `device`."""
     if not isinstance(batch, tuple | list) or len(batch) != 2:
-        raise TypeError(f"A batch is {_kind(batch)}; it must be a pair (features, labels).")
+        raise TypeError(f"A batch is {kind_of(batch)}; it must be a pair (features, labels).")
     for name, tensor in zip(("features", "labels"), batch, strict=True):
         if not isinstance(tensor, torch.Tensor):
-            raise TypeError(f"The {name} of a batch are {_kind(tensor)}; they must be a tensor: torch.as_tensor(...).")
+            raise TypeError(
+                f"The {name} of a batch are {kind_of(tensor)}; they must be a tensor: torch.as_tensor(...)."
+            )
     inputs, labels = batch
     return inputs.to(device), labels.to(device)
 
@@ -237,7 +239,7 @@ def _other_dtype(inputs: torch.Tensor, dtypes: set[torch.dtype]) -> TypeError:
 def checked_labels(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Class indices of shape (N,), int64, after a check that logits of shape (N, C) and labels fit each other."""
     if not isinstance(logits, torch.Tensor):
-        raise TypeError(f"The model returned {_kind(logits)}; it must return logits, a tensor of shape (N, C).")
+        raise TypeError(f"The model returned {kind_of(logits)}; it must return logits, a tensor of shape (N, C).")
     if logits.ndim == 2 and logits.shape[1] == 1:
         raise ValueError(
             "The logits have one column: this is a binary classifier, and the largest of one column is always the "
@@ -283,7 +285,8 @@ def count(logits: torch.Tensor, labels: torch.Tensor) -> Evaluation:
     return Evaluation(confusion.numpy(), loss_sum)
 
 
-def _batches(data: Dataset[Any] | Batches, batch_size: int | None) -> Batches:
+def batches_of(data: Dataset[Any] | Batches, batch_size: int | None) -> Batches:
+    """The rows of a dataset in order, `batch_size` at a time; batches that are made already, as they are."""
     if isinstance(data, Dataset):
         size = 1024 if batch_size is None else batch_size
         # A generator of its own: a DataLoader draws a seed even when it does not shuffle, and without one it draws
@@ -292,11 +295,11 @@ def _batches(data: Dataset[Any] | Batches, batch_size: int | None) -> Batches:
     if batch_size is not None:
         raise TypeError("batch_size goes with a Dataset. These batches are made already: leave it out.")
     if not isinstance(data, Iterable):
-        raise TypeError(f"The data are {_kind(data)}; give a Dataset, a DataLoader or an iterable of batches.")
+        raise TypeError(f"The data are {kind_of(data)}; give a Dataset, a DataLoader or an iterable of batches.")
     return data
 
 
-def _class_names(data: object) -> tuple[str, ...]:
+def class_names(data: object) -> tuple[str, ...]:
     """What the dataset, or the dataset inside a loader or subset, calls its classes."""
     while not hasattr(data, "classes") and hasattr(data, "dataset"):
         data = data.dataset
@@ -311,7 +314,7 @@ def device_of(model: nn.Module) -> torch.device | None:
 
 
 @contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
+def eval_mode(model: nn.Module) -> Iterator[None]:
     """Eval mode for a while. Each submodule gets its own mode back: a frozen BatchNorm stays frozen."""
     modes = [(module, module.training) for module in model.modules()]
     try:
@@ -330,5 +333,6 @@ def _short(value: float) -> str:
     return "–" if np.isnan(value) else f"{value:.3f}"
 
 
-def _kind(thing: object) -> str:
+def kind_of(thing: object) -> str:
+    """Its type, for a message."""
     return f"a {type(thing).__name__}"

@@ -86,7 +86,7 @@ def test_the_seed_of_the_lesson_is_0_or_what_the_reader_says(monkeypatch):
 
 # The package as a whole
 
-MODULES = ["sdss_lesson", *(f"sdss_lesson.{module.name}" for module in pkgutil.iter_modules(sdss_lesson.__path__))]
+MODULES = ["sdss_lesson", *(m.name for m in pkgutil.walk_packages(sdss_lesson.__path__, "sdss_lesson."))]
 PUBLIC = {name: getattr(sdss_lesson, name) for name in sdss_lesson.__all__}
 CALLABLE = {name: thing for name, thing in PUBLIC.items() if inspect.isfunction(thing) or inspect.isclass(thing)}
 
@@ -166,7 +166,15 @@ def test_signatures_are_those_that_were_agreed_on(name, signature):
 
 
 ROOMS = ["catalog", "split", "dataset", "model", "evaluation", "training", "claims", "progress", "plots"]
-MAY_IMPORT = {"dataset": {"catalog"}, "training": {"evaluation", "progress"}, "plots": set(ROOMS)}
+ROOMS += ["mistakes", "auditing", "__main__"]
+MAY_IMPORT = {
+    "dataset": {"catalog"},
+    "training": {"evaluation", "progress"},
+    "mistakes": {"evaluation"},
+    "auditing": {"catalog", "evaluation", "mistakes"},
+    "plots": {*ROOMS} - {"mistakes", "auditing", "__main__"},
+    "__main__": {"auditing"},
+}
 
 
 @pytest.mark.parametrize("room", ROOMS)
@@ -174,9 +182,12 @@ def test_imports_go_one_way(room):
     place = Path(sdss_lesson.__path__[0], room)
     files = sorted(place.glob("*.py")) or [place.with_suffix(".py")]
     nodes = [node for file in files for node in ast.walk(ast.parse(file.read_text("utf-8")))]
-    used = {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
-    ours = {name.removeprefix("sdss_lesson.").split(".")[0] for name in used if name and name.startswith("sdss_lesson")}
-    assert ours <= MAY_IMPORT.get(room, set())
+    froms = [
+        node for node in nodes if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sdss_lesson")
+    ]
+    ours = {node.module.removeprefix("sdss_lesson.").split(".")[0] for node in froms}
+    assert ours - {room} <= MAY_IMPORT.get(room, set())
+    assert not [alias.name for node in froms for alias in node.names if alias.name.startswith("_")]
 
 
 def test_no_test_sees_the_readers_settings():

@@ -46,25 +46,23 @@ SLIPS = {
     },
     "write-evaluate": {
         """def my_evaluate(model, loader):
-    return np.mean([(model(x).argmax(1) == y.flatten()).double().mean().item() for x, y in loader])""": "one vote",
+    return np.mean([(model(x).argmax(1) == y.flatten()).double().mean().item() for x, y in loader])""": (
+            "mean-of-batch-means"
+        ),
         """def my_evaluate(model, loader):
     hits = [(model(x).argmax(1) == y.flatten()).sum().item() for x, y in loader]
-    return sum(hits) / len(hits)""": "not by the batches",
+    return sum(hits) / len(hits)""": "divided-by-batches",
         """def my_evaluate(model, loader):
     for x, y in loader:
         hits = (model(x).argmax(1) == y.flatten()).sum().item()
-    return hits / 75""": "Do all batches count",
+    return hits / len(loader.dataset)""": "counter-overwritten",
         """def my_evaluate(model, loader):
-    return 100 * sum((model(x).argmax(1) == y.flatten()).sum().item() for x, y in loader) / 75""": "not a percentage",
+    hits = sum((model(x).argmax(1) == y.flatten()).sum().item() for x, y in loader)
+    return 100 * hits / len(loader.dataset)""": "came back",
         """def my_evaluate(model, loader):
-    return sum((model(x).argmax(1) == y).sum().item() for x, y in loader) / 75""": "flatten them",
-        "def my_evaluate(model, loader): return 1 / 3": "25 of 75",
-        """def my_evaluate(model, loader):
-    hits = rows = 0
-    for x, y in loader:
-        hits += (model(x).argmax(1) == y.squeeze()).sum().item()
-        rows += len(y.squeeze())
-    return hits / rows""": "one row",
+    return sum((model(x).argmax(1) == y).sum().item() for x, y in loader) / len(loader.dataset)""": "column-labels",
+        "def my_evaluate(model, loader): return 1 / 3": "came back",
+        "def my_evaluate(model, loader): return correct": "is not defined",
     },
     "out-of-75": {
         "possible = [0.2604, 0.3333, 0.28]": "half a row",
@@ -106,7 +104,7 @@ SLIPS = {
     test = rows.sample(frac=test_share, random_state=SEED)
     return rows.drop(test.index), test""": "Draw objects, not rows",
         """def my_split(rows, test_share=0.2):
-    return rows, rows.sample(frac=test_share, random_state=SEED)""": "in both sets",
+    return rows, rows.sample(frac=test_share, random_state=SEED)""": "Draw objects, not rows",
         "def my_split(rows, test_share=0.2): return rows[:0], rows": "Return (train, test)",
         """def my_split(rows, test_share=0.2):
     in_test = rows["objid"].isin(rows["objid"].drop_duplicates().sample(frac=0.5, random_state=SEED))
@@ -169,6 +167,29 @@ SLIPS = {
         "names = {'A': 'too large'}": "none of the six",
         "names = {'A': 'step too large'}": "5 still empty",
     },
+    "from-the-numbers": {
+        "seen = dict.fromkeys('ABCDEFGHIJKL', 'some batches')": "5 of 12",
+        "seen = dict.fromkeys('ABCDEFGHIJKL', 'batches')": "none of the six",
+    },
+    "from-the-code": {
+        "named = dict.fromkeys('ABCDEFGHIJKL', 'honest')": "1 of 12",
+        "named = dict.fromkeys('ABCDEFGHIJKL', 'broken')": "none of the names",
+        "named = dict.fromkeys('ABCDEFGHIJKL', 'train-mode')": "jumps with the batch size",
+    },
+    "mend-it": {
+        """def patient(model, loader):
+    model.eval()
+    with torch.no_grad():
+        return np.mean([(model(x).argmax(1) == y).double().mean().item() for x, y in loader])""": "mean-of-batch-means",
+        """def patient(model, loader):
+    with torch.no_grad():
+        hits = [(model(x).argmax(1) == y).double() for x, y in loader]
+    return torch.cat(hits).mean().item()""": "train-mode",
+        """def patient(model, loader):
+    model.eval()
+    return torch.cat([(model(x).argmax(1) == y).double() for x, y in loader]).mean().item()""": "grad-enabled",
+        "def patient(model, loader): pass": "returned None",
+    },
     "better": {
         "error_of_one, better = 0.951 * 0.049 / 2000, 'cannot tell'": "Take the root",
         "error_of_one, better = 0.48, 'cannot tell'": "as a fraction",
@@ -213,6 +234,7 @@ def test_there_are_notebooks():
         "02_the_fix",
         "03_leakage",
         "04_accuracy_per_epoch",
+        "06_bug_hunt",
     ]
 
 

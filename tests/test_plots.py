@@ -100,6 +100,10 @@ FIGURES = {
     "curves near the top": lambda: plots.against_batch_size(
         np.arange(1, 301), {"mean of\nbatch means": RNG.uniform(0.9, 1, 300), "sum / rows": 0.95}, title="long " * 30
     ),
+    "curves at the top and on the floor": lambda: plots.against_batch_size(
+        np.arange(1, 301), {"=": RNG.uniform(0, 0.1, 300), "a": RNG.uniform(0.6, 1, 300), "b": RNG.uniform(0.9, 1, 300),
+                            "sum / rows": 0.95}, title="T"
+    ),
     "shapes 8": lambda: plots.label_shapes(RNG.integers(0, 3, 8), RNG.integers(0, 3, (8, 1))),
     "shapes 12": lambda: plots.label_shapes(RNG.integers(0, 3, 12), RNG.integers(0, 3, 12)),
     "leak": lambda: plots.honest_and_leaky(LEAKS, title="long " * 30, level=0.5),
@@ -535,3 +539,9 @@ def test_a_band_spans_its_runs_and_holds_the_standard_error():
     later = values[:, 10:]
     assert min(later.min(), mean - 0.05) > low > values.min() and high >= max(later.max(), mean + 0.05)
     assert [axes.get_ylabel() for axes in (whole, close)] == ["accuracy", "accuracy, magnified"]
+
+
+def test_the_names_of_curves_stand_inside_the_axes():
+    axes = FIGURES["curves at the top and on the floor"]()
+    axes.figure.canvas.draw()
+    assert all(text.get_window_extent().y0 >= axes.get_window_extent().y0 for text in axes.texts)

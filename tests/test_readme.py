@@ -1,12 +1,16 @@
 """What the README says is so."""
 
 import base64
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import nbformat
+import pytest
+
+from sdss_lesson.__main__ import main
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -28,6 +32,37 @@ def test_the_bug_in_ten_lines_prints_what_its_comment_says():
 def test_the_example_of_the_package_runs():
     (example,) = [block for block in BLOCKS if "split_by_object" in block]
     assert run(example.replace("epochs=20", "epochs=1")).startswith("accuracy 0.")
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_the_test_for_your_own_project_tells_right_from_wrong(tmp_path, right):
+    (example,) = [block for block in BLOCKS if "import audit" in block]
+    whence = "sdss_lesson import" if right else "sdss_lesson.mistakes.too_low import hits_overwritten as"
+    (tmp_path / "my_project.py").write_text(f"from {whence} evaluate", "utf-8")
+    (tmp_path / "test_it.py").write_text(example, "utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_it.py"]
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == (0 if right else 1), done.stdout
+    assert right or "AssertionError: Do not trust this function. What is wrong: counter-overwritten" in done.stdout
+
+
+def test_the_audit_of_your_own_split_runs():
+    (example,) = [block for block in BLOCKS if "audit_split" in block]
+    rows = (
+        "from sdss_lesson import audit_split, load_sdss; frame = load_sdss(); train, test = frame[:8000], frame[8000:]"
+    )
+    assert run(f"{rows}\n{example}").startswith("Leak: ")
+
+
+def test_the_commands_of_the_package_are_understood(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    Path("my_project.py").write_text("from sdss_lesson import evaluate", "utf-8")
+    for name in ("train", "test"):
+        Path(f"{name}.csv").write_text("patient,a\n7,1\n", "utf-8")
+    commands = re.findall(r"^python -m sdss_lesson (.*)$", README, flags=re.MULTILINE)
+    assert [main(command.split()) for command in commands] == [0, 1]
 
 
 def test_the_picture_is_the_one_of_notebook_01():

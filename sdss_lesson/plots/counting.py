@@ -112,7 +112,7 @@ def against_batch_size(
         drawn.insert(0, ("the law (black)", every, np.array([law(int(size)) for size in every]), INK, "o", 1.5))
     # The words stand at the left: over the teeth, which are small there, or under curves that run near the top.
     teeth = np.concatenate([curve[at - sizes[0] <= 0.42 * np.ptp(sizes)] for _, at, curve, *_ in drawn] or [sizes])
-    y, sign, va = (teeth.max(), 1, "bottom") if np.median(teeth) < 0.5 else (teeth.min(), -1, "top")
+    y, sign, va = (teeth.max(), 1, "bottom") if np.median(teeth) < 0.5 else (teeth[teeth >= 0.5].min(), -1, "top")
     for number, (label, at, curve, colour, marker, size) in enumerate(drawn):
         dots(axes, at, curve, colour, marker, size)
         note(axes, label, (0.94 * sizes[0] + 0.06 * sizes[-1], y), colour, (0, sign * (6 + 16 * number)), va=va)

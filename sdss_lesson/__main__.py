@@ -1,0 +1,141 @@
+"""The audits from the command line: python -m sdss_lesson."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from importlib import import_module
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from sdss_lesson.auditing import audit, audit_split
+
+FINE, MISTAKE, COULD_NOT_RUN = 0, 1, 2
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code."""
+    parser = _parser()
+    arguments = parser.parse_args(words)
+    if arguments.run is None:
+        parser.print_help()
+        return FINE
+    try:
+        with _stdout_is_ours():
+            ok, text = arguments.run(arguments)
+    except Exception as error:
+        name = "" if isinstance(error, TypeError | ValueError | RuntimeError) else f"{type(error).__name__}: "
+        print(name + " ".join(str(error).split()), file=sys.stderr)
+        return COULD_NOT_RUN
+    print(text)
+    return FINE if ok else MISTAKE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m sdss_lesson",
+        description="Examine an evaluation function, or a split into training and test rows.",
+        epilog="The exit code is 0 where nothing is wrong, 1 where something is, and 2 where it could not be told.",
+    )
+    parser.set_defaults(run=None)
+    commands = parser.add_subparsers(metavar="COMMAND")
+
+    one = commands.add_parser("audit", help="name the mistakes in a function evaluate(model, loader)")
+    one.add_argument("function", metavar="package.module:evaluate", help="the current folder is searched, too")
+    one.add_argument("--scale", choices=["fraction", "percent"], default="auto", help="by default whichever fits")
+
+    one.set_defaults(run=_audit)
+
+    two = commands.add_parser("audit-split", help="search test rows for what the training rows hold, too")
+    two.add_argument("train", type=Path, metavar="train.csv")
+    two.add_argument("test", type=Path, metavar="test.csv")
+    two.add_argument("--keys", nargs="+", metavar="NAME", help="columns that together name an object")
+
+    two.set_defaults(run=_audit_split)
+
+    for each in (one, two):
+        each.add_argument("--json", action="store_true", help="print JSON instead of sentences")
+    return parser
+
+
+def _audit(arguments: argparse.Namespace) -> tuple[bool, str]:
+    report = audit(_load(arguments.function), scale=arguments.scale)
+    if not arguments.json:
+        return report.ok, str(report)
+    found = {"ok": report.ok, "mistakes": report.mistakes, "advice": report.advice, "error": report.error}
+    return report.ok, json.dumps({**found, "evidence": _records(report.evidence)}, indent=2)
+
+
+def _audit_split(arguments: argparse.Namespace) -> tuple[bool, str]:
+    report = audit_split(_read(arguments.train), _read(arguments.test), keys=arguments.keys)
+    if not arguments.json:
+        return report.ok, str(report)
+    found = {"ok": report.ok, "n_train": report.n_train, "n_test": report.n_test, "share": report.share}
+    frames = {"findings": report.findings.rename_axis("finding").reset_index(), "rows": report.rows}
+    if report.classes is not None:
+        frames["classes"] = report.classes.reset_index()
+    tables = {name: _records(frame) for name, frame in frames.items()}
+    return report.ok, json.dumps({**found, "compared": report.compared, "notes": report.notes, **tables}, indent=2)
+
+
+def _records(frame: pd.DataFrame) -> Any:
+    """A list of rows; JSON knows no NaN, so that it becomes null."""
+    return json.loads(frame.to_json(orient="records", double_precision=15))
+
+
+def _load(function: str) -> Any:
+    module, _, name = function.partition(":")
+    if not module or not name or module.endswith(".py") or {"/", "\\"} & set(module):
+        raise ValueError(f"{function!r} names no function. Write package.module:evaluate, with dots and without .py.")
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        found = import_module(module)
+    except SystemExit:
+        sentence = "ends the program when it is imported. Put what it runs below: if __name__ == '__main__':"
+        raise ValueError(f"{module} {sentence}") from None
+    except Exception as error:
+        raise ValueError(f"{module} cannot be imported: {type(error).__name__}: {error}") from None
+    try:
+        return attrgetter(name)(found)
+    except AttributeError:
+        raise ValueError(f"{module} has no {name!r}. Check the spelling.") from None
+
+
+def _read(file: Path) -> pd.DataFrame:
+    """A table. Long whole numbers stay text where pandas cannot keep them, such as with a gap among them."""
+    try:
+        frame = pd.read_csv(file, low_memory=False)
+        words = pd.read_csv(file, dtype=str)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{file} cannot be read as CSV: {getattr(error, 'strerror', None) or error}.") from None
+    for name in frame.select_dtypes(exclude="integer"):
+        if words[name].str.fullmatch(r"\s*-?\d{16,}\s*", na=False).any():
+            frame[name] = words[name].str.strip()
+    return frame
+
+
+@contextmanager
+def _stdout_is_ours() -> Iterator[None]:
+    """Whatever other code prints meanwhile, and its subprocesses, goes to stderr: only the report is on stdout."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    os.dup2(2, 1)  # what the audited code prints at exit is no report, either
+    sys.exit(code)

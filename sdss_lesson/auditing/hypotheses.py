@@ -1,0 +1,283 @@
+"""What each known mistake would print: the audit compares these predictions with what an evaluator returned.
+
+An evaluator compares predictions with labels, chooses which batches count, adds up, divides and rounds. A mistake is
+another way to take one of these steps; two mistakes in one function are two such steps. What does not fit into this
+frame comes from the catalogue, whose functions are run as they are.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import product
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from sdss_lesson.auditing.probes import Ints, Probe, Trace, build
+from sdss_lesson.mistakes import CATALOGUE
+
+Slugs = tuple[str, ...]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Hits and rows of each batch, and what a loader says of itself."""
+
+    hits: Floats
+    rows: Floats
+    batch_size: int
+    dataset_rows: int
+    batches: int
+
+    def chosen(self, which: Any) -> "Counts":
+        """Only some of the batches."""
+        return Counts(self.hits[which], self.rows[which], self.batch_size, self.dataset_rows, self.batches)
+
+
+Compare = Callable[[Trace], list[tuple[float, int]]]
+Choose = Callable[[Counts], Counts]
+Add = Callable[[Counts], float]
+Finish = Callable[[float], float]
+
+
+def _equal(
+    guesses: Sequence[Ints], labels: Sequence[Ints], *, clip: str = "", mean: bool = False
+) -> list[tuple[float, int]]:
+    """Hits and rows of each batch.
+
+    Shapes that do not fit raise, as in PyTorch. With `clip` they are cut to the shorter one, as by zip(); it says what
+    is counted as rows then: what is "left", or all "labels" or "guesses".
+    """
+    found = []
+    for guess, label in zip(guesses, labels, strict=False):
+        shorter = min(len(guess), len(label)) if clip else None
+        equal = np.equal(guess[:shorter], label[:shorter])
+        hits = equal.mean() * len(equal) if mean else equal.sum()
+        found.append((float(hits), {"left": len(equal), "guesses": len(guess)}.get(clip, len(label))))
+    return found
+
+
+def _labels_elsewhere(t: Trace) -> list[Ints]:
+    return np.split(t.dataset_labels, np.cumsum([len(labels) for labels in t.labels])[:-1])
+
+
+def _columns(t: Trace) -> list[Ints]:
+    return [labels[:, None] for labels in t.labels]
+
+
+def _softmax_over_rows(logits: npt.NDArray[np.float32]) -> Ints:
+    powers = np.exp(logits)
+    return (powers / powers.sum(axis=0)).argmax(1)
+
+
+def _lagging(values: list[Ints], step: int = 1) -> list[Ints]:
+    return values[:step] + values[:-step]
+
+
+def _at_once(t: Trace) -> Trace:
+    """All batches put together before anything is compared."""
+    return replace(t, logits=[np.concatenate(t.logits)], labels=[np.concatenate(t.labels)])
+
+
+def _over_rows(t: Trace) -> list[Ints]:
+    return [logits.argmax(0) for logits in t.logits]
+
+
+CLIPS = ("", "left", "labels", "guesses")
+BROADCAST, DIM, STALE, ORDER = ("labels-broadcast",), ("wrong-argmax-dim",), ("stale-variable",), ("order-dependent",)
+COMPARE: list[tuple[Slugs, Compare]] = [
+    ((), lambda t: _equal(t.guesses, t.labels)),
+    (BROADCAST, lambda t: _equal(t.guesses, _columns(t))),
+    (BROADCAST, lambda t: _equal(t.guesses, _columns(t), mean=True)),
+    *((DIM, partial(lambda t, clip: _equal(_over_rows(t), t.labels, clip=clip), clip=clip)) for clip in CLIPS[:3]),
+    (BROADCAST, lambda t: _equal(_at_once(t).guesses, _columns(_at_once(t)))),
+    (BROADCAST, lambda t: _equal(_at_once(t).guesses, _columns(_at_once(t)), mean=True)),
+    (DIM, lambda t: _equal(_over_rows(_at_once(t)), _at_once(t).labels, clip="left")),
+    (DIM, lambda t: _equal([logits.argsort(0)[:, -1] for logits in t.logits], t.labels)),
+    (DIM, lambda t: _equal([logits.reshape(1, -1).argmax(1) for logits in t.logits], t.labels)),
+    (DIM, lambda t: _equal([logits[:1].argmax(1) for logits in t.logits], t.labels)),
+    (DIM, lambda t: _equal([0 * labels for labels in t.labels], t.labels)),
+    (DIM, lambda t: _equal([_softmax_over_rows(logits) for logits in t.logits], t.labels)),
+    *(
+        (STALE, partial(lambda t, make, clip: _equal(*make(t), clip=clip), make=make, clip=clip))
+        for clip in CLIPS
+        for make in (
+            lambda t: (_lagging(t.guesses), t.labels),
+            lambda t: (t.guesses, _lagging(t.labels)),
+            lambda t: (t.guesses[:-1], t.labels[1:]),
+            lambda t: (t.guesses[:1] * len(t.labels), t.labels),
+            lambda t: (t.guesses, t.labels[:1] * len(t.labels)),
+            lambda t: (t.guesses[:1] * len(t.labels), t.labels_next_time),
+            lambda t: (t.guesses_next_time, t.labels[:1] * len(t.labels)),
+            lambda t: (t.guesses[-1:] * len(t.labels), t.labels),
+            lambda t: (t.guesses, t.labels[-1:] * len(t.labels)),
+            lambda t: ([t.guesses[n // 2 * 2] for n in range(len(t.labels))], t.labels),
+        )
+    ),
+    (ORDER, lambda t: _equal(t.guesses, _labels_elsewhere(t))),
+    (ORDER, lambda t: _equal(t.guesses, t.labels_next_time)),
+]
+
+CHOOSE: list[tuple[Slugs, Choose]] = [
+    ((), lambda c: c),
+    (("last-batch-dropped",), lambda c: c.chosen(c.rows == c.batch_size)),
+    (("last-batch-dropped",), lambda c: c.chosen(slice(0, -1))),
+    (("first-batch-only",), lambda c: c.chosen(slice(0, 1))),
+]
+
+
+def _running_mean(c: Counts, *, start: int) -> float:
+    means = c.hits / c.rows
+    value = float(means[0]) if start else 0.0
+    for mean in means[start:]:
+        value = (value + float(mean)) / 2
+    return value
+
+
+def _narrow(values: Floats, dtype: torch.dtype) -> float:
+    """A counter of a small type: whole numbers wrap around, floats stop growing."""
+    total = torch.zeros((), dtype=dtype)
+    for value in values:
+        total += torch.tensor(int(value)).to(dtype)
+    return float(total)
+
+
+def _since_reset(c: Counts, *, both: bool) -> float:
+    """Counters set back to zero after every second batch, once the accuracy was worked out."""
+    start = (len(c.hits) - 1) // 2 * 2
+    return c.hits[start:].sum() / (c.rows[start:] if both else c.rows).sum()
+
+
+OVERWRITTEN = ("counter-overwritten", "counter-reset")
+BY_SIZE, BATCHES = ("samples-by-batch-size",), ("divided-by-batches",)
+SMALL = (torch.uint8, torch.int8, torch.int16, torch.float16, torch.bfloat16)
+ABOVE: list[tuple[Slugs, Add]] = [
+    ((), lambda c: c.hits.sum()),
+    (OVERWRITTEN, lambda c: c.hits[-1]),
+    *((("counter-overflow",), partial(lambda c, dtype: _narrow(c.hits, dtype), dtype=dtype)) for dtype in SMALL),
+]
+BELOW: list[tuple[Slugs, Add]] = [
+    ((), lambda c: c.rows.sum()),
+    ((), lambda c: c.dataset_rows),  # who drops a batch may still divide by all rows
+    (OVERWRITTEN, lambda c: c.rows[-1]),
+    (BY_SIZE, lambda c: c.batch_size * len(c.rows)),
+    (BY_SIZE, lambda c: c.batch_size * c.batches),
+    (BY_SIZE, lambda c: c.rows[0] * len(c.rows)),
+    (BATCHES, lambda c: len(c.rows)),
+    (BATCHES, lambda c: c.batches),
+    (BATCHES, lambda c: 100 * len(c.rows)),  # and called a percentage
+    *((("counter-overflow",), partial(lambda c, dtype: _narrow(c.rows, dtype), dtype=dtype)) for dtype in SMALL),
+]
+ADD: list[tuple[tuple[Slugs, ...], Add]] = [
+    (tuple(dict.fromkeys(slugs for slugs in (a, b) if slugs)), partial(lambda c, x, y: x(c) / y(c), x=above, y=below))
+    for (a, above), (b, below) in product(ABOVE, BELOW)
+    if not a == b == OVERWRITTEN
+]
+# The same in terms of errors: 1 - errors / rows.
+ADD += [
+    (slugs, partial(lambda c, add: 1 - add(replace(c, hits=c.rows - c.hits)), add=add)) for slugs, add in ADD if slugs
+]
+ADD += [
+    ((("last-batch-only", "counter-reset"),), lambda c: c.hits[-1] / c.rows[-1]),
+    ((("mean-of-batch-means",),), lambda c: float(np.mean(c.hits / c.rows))),
+    ((("mean-of-batch-means",),), lambda c: float((c.hits / c.rows).sum()) / c.batches),
+    ((BY_SIZE,), lambda c: float((c.hits / c.rows).sum()) * c.batch_size / c.dataset_rows),
+    ((("running-mean-of-two",),), partial(_running_mean, start=0)),
+    ((("running-mean-of-two",),), partial(_running_mean, start=1)),
+    ((("counter-reset",),), partial(_since_reset, both=True)),
+    ((("counter-reset",),), partial(_since_reset, both=False)),
+    ((("integer-truncation",),), lambda c: float(np.mean(np.floor(c.hits / c.rows)))),
+    ((("integer-truncation",),), lambda c: float(np.mean(np.floor(100 * c.hits / c.rows))) / 100),
+]
+
+FINISH: list[tuple[Slugs, Finish]] = [
+    ((), lambda value: value),
+    (("integer-truncation",), lambda value: float(np.floor(value))),
+    (("integer-truncation",), lambda value: float(np.floor(100 * value + 1e-9)) / 100),
+    (("integer-truncation",), lambda value: float(np.round(100 * value)) / 100),
+]
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """What an evaluator with these mistakes returns for a series of calls; NaN where it would raise.
+
+    `slugs` has a tuple for each mistake; those in one tuple cannot be told apart, the more general first.
+    """
+
+    slugs: tuple[Slugs, ...]
+    predict: Callable[[Sequence[Trace]], list[float]]
+
+
+def _counts(trace: Trace, compare: Compare) -> Counts:
+    hits, rows = np.array(compare(trace), float).reshape(-1, 2).T
+    return Counts(hits, rows, trace.probe.batch_size, len(trace.dataset_labels), len(trace.labels))
+
+
+def _each_call(traces: Sequence[Trace], *, compare: Compare, choose: Choose, add: Add, finish: Finish) -> list[float]:
+    answers = []
+    for trace in traces:
+        try:
+            answers.append(float(finish(float(add(choose(_counts(trace, compare)))))))
+        except (IndexError, ZeroDivisionError, ValueError, OverflowError):
+            answers.append(np.nan)
+    return answers
+
+
+def _carried(traces: Sequence[Trace], *, hits: bool, rows: bool) -> list[float]:
+    """Counters that nobody sets back to zero between two calls."""
+    counts = [_counts(trace, COMPARE[0][1]) for trace in traces]
+    of_hits, of_rows = np.array([(c.hits.sum(), c.rows.sum()) for c in counts]).T
+    return list((np.cumsum(of_hits) if hits else of_hits) / (np.cumsum(of_rows) if rows else of_rows))
+
+
+def _carried_means(traces: Sequence[Trace]) -> list[float]:
+    counts = [_counts(trace, COMPARE[0][1]) for trace in traces]
+    means = [c.hits / c.rows for c in counts]
+    return [float(np.concatenate(means[: number + 1]).mean()) for number in range(len(means))]
+
+
+def _from_the_catalogue(traces: Sequence[Trace], *, slug: str, variant: int) -> list[float]:
+    """Run the catalogue's own function on the probes, one after the other."""
+    evaluate = CATALOGUE[slug].fresh()[variant]
+    answers = []
+    for trace in traces:
+        try:
+            answers.append(float(evaluate(*build(trace.probe))))
+        except (IndexError, ZeroDivisionError, ValueError, RuntimeError):
+            answers.append(np.nan)
+    return answers
+
+
+NOT_IN_THE_NUMBER = {"train-mode", "weights-changed", "mode-not-restored", "grad-enabled"}
+"""What a model of one mode without side effects cannot show; the audit sees it in other ways."""
+
+
+def hypotheses() -> Iterator[Hypothesis]:
+    """Every combination of ways to take the steps, those with the fewest mistakes first."""
+    steps = [
+        (tuple(dict.fromkeys((*c, *(each for each in (b, a, d) if each)))), compare, choose, add, finish)
+        for (a, compare), (b, choose), (c, add), (d, finish) in product(COMPARE, CHOOSE, ADD, FINISH)
+    ]
+    steps = sorted((step for step in steps if 1 <= len(step[0]) <= 2), key=lambda step: len(step[0]))
+    singles = [step for step in steps if len(step[0]) == 1]
+    for slugs, compare, choose, add, finish in singles:
+        yield Hypothesis(slugs, partial(_each_call, compare=compare, choose=choose, add=add, finish=finish))
+    for hits, rows in [(True, True), (True, False), (False, True)]:
+        yield Hypothesis((("state-carried-over",),), partial(_carried, hits=hits, rows=rows))
+    yield Hypothesis((("state-carried-over",),), _carried_means)
+    for slug, mistake in CATALOGUE.items():
+        if slug in NOT_IN_THE_NUMBER:
+            continue
+        for variant in range(len(mistake.variants)):
+            yield Hypothesis(((slug,),), partial(_from_the_catalogue, slug=slug, variant=variant))
+    for slugs, compare, choose, add, finish in steps[len(singles) :]:
+        yield Hypothesis(slugs, partial(_each_call, compare=compare, choose=choose, add=add, finish=finish))
+
+
+def right_numbers(probes: Sequence[Probe]) -> list[float]:
+    """The true accuracies."""
+    return [probe.right for probe in probes]
