@@ -1072,3 +1072,19 @@ def test_a_trace_is_what_the_probe_gives():
         assert seen.probe.right == pytest.approx(
             sum((a == b).sum() for a, b in zip(seen.guesses, seen.labels, strict=True)) / probe.rows
         )
+
+
+def test_batchnorm_in_training_mode_on_a_copy_changes_the_number_and_is_seen():
+    def on_a_copy(model, loader):
+        twin = copy.deepcopy(model).eval()
+        for module in twin.modules():
+            if isinstance(module, nn.BatchNorm1d):
+                module.train()
+        return accuracy(twin, loader)
+
+    def accuracy(model, loader):
+        with torch.no_grad():
+            hits = [model(inputs).argmax(1) == labels for inputs, labels in loader if len(labels)]
+        return torch.cat(hits).double().mean().item()
+
+    assert audit(on_a_copy).mistakes == ("unexplained",)
