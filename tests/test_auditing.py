@@ -21,7 +21,7 @@ from bank import honest, wrong
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
-from torch.utils.data import DataLoader, RandomSampler, SequentialSampler, TensorDataset
+from torch.utils.data import DataLoader, RandomSampler, SequentialSampler, Subset, TensorDataset
 
 from sdss_lesson import AuditReport, audit, evaluate, evaluation
 from sdss_lesson.auditing.probes import COLUMN, EMPTY, PROBES, build, trace
@@ -1088,3 +1088,11 @@ def test_batchnorm_in_training_mode_on_a_copy_changes_the_number_and_is_seen():
         return torch.cat(hits).double().mean().item()
 
     assert audit(on_a_copy).mistakes == ("unexplained",)
+
+
+def test_an_honest_function_may_draw_a_subset_by_a_tensor():
+    def in_another_order(model, loader):
+        order = torch.randperm(len(loader.dataset))
+        return accuracy(model, DataLoader(Subset(loader.dataset, order), batch_size=7))
+
+    assert audit(in_another_order).ok

@@ -105,7 +105,8 @@ class ProbeData(TensorDataset):
 
     def __getitems__(self, indices: list[int]) -> list[tuple[torch.Tensor, ...]]:
         """A whole batch at once: the many rows need not be fetched one by one."""
-        return list(zip(*(tensor[indices] for tensor in self.tensors), strict=True))
+        chosen = torch.as_tensor(indices, dtype=torch.int64)  # a Subset made with a tensor hands over scalar tensors
+        return list(zip(*(tensor[chosen] for tensor in self.tensors), strict=True))
 
 
 def build(probe: Probe, collate_fn: Callable[[list[Any]], Any] | None = None) -> "tuple[ProbeModel, DataLoader[Any]]":
