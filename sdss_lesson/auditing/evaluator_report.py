@@ -5,11 +5,10 @@ from html import escape
 
 import pandas as pd
 
-from sdss_lesson.auditing.probes import PROBES
+from sdss_lesson.auditing.hypotheses import ALIKE
+from sdss_lesson.auditing.probes import PROBES, TOLERANCE
 from sdss_lesson.mistakes import CATALOGUE
 
-# Whoever only calls the function cannot tell these apart; the audit names them one after the other.
-ALIKE = {("counter-overwritten", "counter-reset"), ("last-batch-only", "counter-reset")}
 # What the catalogue does not have: by name what one sees, how to mend it, and the notebook.
 _OTHERS = {
     "unexplained": (
@@ -29,7 +28,6 @@ _OTHERS = {
     ),
 }
 _MODELS = {probe.name: probe.model for probe in PROBES}
-_TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -83,7 +81,7 @@ class AuditReport:
     def _wrong(self) -> pd.DataFrame:
         """The calls with another number than the right one, or with none."""
         off = (self.evidence["received"] - self.evidence["right"]).abs()
-        return self.evidence.assign(off=off)[~(off <= _TOLERANCE)]
+        return self.evidence.assign(off=off)[~(off <= TOLERANCE)]
 
     def _evidence(self, slug: str) -> list[str]:
         if slug == "weights-changed":
@@ -95,9 +93,9 @@ class AuditReport:
         wrong = wrong[[_MODELS.get(name, "plain") == kind for name in wrong["probe"]]]
         if wrong.empty:
             return []
-        told = (wrong["received"] - wrong["predicted"]).abs() <= _TOLERANCE * wrong["predicted"].abs().clip(lower=1)
+        told = (wrong["received"] - wrong["predicted"]).abs() <= TOLERANCE * wrong["predicted"].abs().clip(lower=1)
         row = wrong.assign(told=told).sort_values(["told", "off"], ascending=False, kind="stable").iloc[0]
-        if abs(row["predicted"] - row["right"]) <= _TOLERANCE:
+        if abs(row["predicted"] - row["right"]) <= TOLERANCE:
             return [f"Evidence: {_came_back(row)}. The name is told by where the number is wrong, not by its value."]
         return [f"Evidence: {_came_back(row)}, and this mistake predicts {_number(row['predicted'])}."]
 

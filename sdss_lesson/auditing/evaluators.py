@@ -17,16 +17,15 @@ import pandas as pd
 import torch
 
 from sdss_lesson.auditing.evaluator_report import AuditReport
-from sdss_lesson.auditing.hypotheses import Hypothesis, hypotheses, right_numbers
-from sdss_lesson.auditing.probes import COLUMN, EMPTY, PROBES, Log, Probe, build, trace
+from sdss_lesson.auditing.hypotheses import RIGHT, Hypothesis, hypotheses
+from sdss_lesson.auditing.probes import COLUMN, EMPTY, PROBES, TOLERANCE, Log, Probe, build, trace
 
 Evaluate = Callable[..., Any]
 Scale = Literal["auto", "fraction", "percent"]
-_TOLERANCE = 1e-4
-_NAMES = [probe.name for probe in PROBES]
 _PLAIN = [number for number, probe in enumerate(PROBES) if probe.model == "plain"]
 _MODES, _BATCHNORM = (next(n for n, p in enumerate(PROBES) if p.model == kind) for kind in ("modes", "batchnorm"))
 _SHUFFLED = next(n for n, p in enumerate(PROBES) if p.shuffle)
+_MANY = {number for number, probe in enumerate(PROBES) if sum(probe.hits) > 127}  # more than the smallest counter holds
 _AT_THE_END, _QUICK = _SHUFFLED + 1, 7
 
 
@@ -100,28 +99,28 @@ def audit(
 
 def _report(calls: list[_Call], column: _Call, empty: _Call, scales: Sequence[int]) -> AuditReport:
     numbers = np.array([call.number for call in calls])
-    traces = [trace(probe) for probe in PROBES]
-    right = np.array(right_numbers(PROBES))
+    right = np.array([probe.right for probe in PROBES])
     found: list[Hypothesis] = []
     factor = next((scale for scale in scales if _agree(numbers / scale, right, _PLAIN)), 0)
-    if not factor:
+    counts = factor > 0
+    if not counts:
         factor, found = _explain(numbers, scales)
-    predicted = np.array(found[0].predict(traces)) if found else right.copy()
+    received, best = numbers / factor, found[0] if found else RIGHT
+    predicted = np.array(best.predict([trace(probe) for probe in PROBES]))
     mistakes = list(_slugs(found))
     weights = any(call.changed for call in calls)
     trained = any(call.trained for call in calls)  # then the numbers are those of other networks
-    if not found and not _agree(numbers / factor, right, _PLAIN) and not trained:
-        mistakes += [_by_its_looks(numbers / factor, right)]
+    if not found and not counts and not trained:
+        mistakes.append(_by_its_looks(received, right))
     # The numbers where the mode matters, seen against what the mistakes found so far would print there.
-    off = not _agree(numbers / factor, predicted, [_MODES])
+    off = not _agree(received, predicted, [_MODES])
     if off and any(training for training, _ in calls[_MODES].log):
         mistakes.append("train-mode")
-        in_training = [*traces[:_MODES], trace(PROBES[_MODES], training=True), trace(PROBES[-1], training=True)]
-        base = found[0] if found else Hypothesis((), lambda given: [_accuracy(each) for each in given])
-        predicted[_MODES:] = base.predict(in_training)[_MODES:]
+        in_training = [trace(probe, training=probe.model != "plain") for probe in PROBES]
+        predicted[_MODES:] = best.predict(in_training)[_MODES:]
     elif off and not mistakes and not trained:
         mistakes.append("unexplained")
-    if not mistakes and not weights and not _agree(numbers / factor, right, [_BATCHNORM]):
+    if not mistakes and not weights and not _agree(received, right, [_BATCHNORM]):
         mistakes.append("unexplained")
     if weights:
         mistakes.append("weights-changed")
@@ -130,26 +129,20 @@ def _report(calls: list[_Call], column: _Call, empty: _Call, scales: Sequence[in
         advice.append("mode-not-restored")
     if any(gradients for call in calls for _, gradients in call.log) and not trained:
         advice.append("grad-enabled")
-    counts = _agree(numbers / factor, right, _PLAIN)
-    if counts and math.isfinite(column.number) and abs(column.number / factor - COLUMN.right) > _TOLERANCE:
+    if counts and math.isfinite(column.number) and abs(column.number / factor - COLUMN.right) > TOLERANCE:
         advice.append("column-labels")
     if math.isfinite(empty.number):
         advice.append("empty-loader")
     evidence = pd.DataFrame(
-        {"probe": [p.name for p in PROBES], "right": right, "received": numbers / factor, "predicted": predicted}
+        {"probe": [probe.name for probe in PROBES], "right": right, "received": received, "predicted": predicted}
     )
     errors = [_last_line(call.error) for call in calls if call.error is not None]
     return AuditReport(tuple(mistakes), tuple(advice), evidence, errors[0] if errors else "")
 
 
-def _accuracy(given: Any) -> float:
-    hits = sum(int((guess == label).sum()) for guess, label in zip(given.guesses, given.labels, strict=True))
-    return hits / len(given.dataset_labels)
-
-
 def _close(numbers: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     """Within rounding to two digits of a per cent or to float32; where one raises, so does the other."""
-    close = np.abs(numbers - predicted) <= _TOLERANCE * np.maximum(1, np.abs(predicted))
+    close = np.abs(numbers - predicted) <= TOLERANCE * np.maximum(1, np.abs(predicted))
     # Where nothing is left to count, some raise and others say zero.
     return close | (np.isnan(predicted) & (np.isnan(numbers) | (numbers == 0)))
 
@@ -211,13 +204,12 @@ def _other_orders() -> list[Any]:
 
 def _by_its_looks(numbers: np.ndarray, right: np.ndarray) -> str:
     """No known mistake predicts these numbers; where they go wrong may still tell which kind it is."""
-    wrong = [_NAMES[number] for number in _PLAIN if not _agree(numbers, right, [number])]
     if len({round(numbers[number], 6) for number in (0, 1, _AT_THE_END)}) > 1 and not np.isnan(numbers[:2]).any():
         return "state-carried-over"
-    if wrong == ["shuffled rows"]:
+    if [number for number in _PLAIN if not _agree(numbers, right, [number])] == [_SHUFFLED]:
         return "order-dependent"
-    far = {name for name, number, truth in zip(_NAMES, numbers, right, strict=True) if not abs(number - truth) <= 0.01}
-    if far and all("of hits" in name for name in far):
+    far = set(np.flatnonzero(~(np.abs(numbers - right) <= 0.01)).tolist())
+    if far and far <= _MANY:
         return "counter-overflow"
     if not far:
         return "integer-truncation"
@@ -258,10 +250,10 @@ def _number(result: Any, probe: Probe) -> float:
         return float(result)
     if result is None:
         raise _NoAccuracy("evaluate() returned None. Let it return the accuracy: is there a return at its end?")
-    parts = result.items() if isinstance(result, Mapping) else enumerate(result) if isinstance(result, tuple) else ()
-    fits = [key for key, value in parts if _is_accuracy(value, probe)]
-    if isinstance(result, Mapping | tuple):
-        key = fits[0] if fits else next(iter(result), 0) if isinstance(result, Mapping) else 0
+    parts = dict(enumerate(result)) if isinstance(result, tuple) else result
+    if isinstance(parts, Mapping):
+        fits = (key for key, value in parts.items() if _is_accuracy(value, probe))
+        key = next(fits, next(iter(parts), 0))
         raise _NoAccuracy(
             f"evaluate() returned a {type(result).__name__}, and an accuracy is one number. Pick it out: "
             f"audit(lambda model, loader: evaluate(model, loader)[{key!r}])"
@@ -277,7 +269,7 @@ def _is_accuracy(value: Any, probe: Probe) -> bool:
         number = _number(value, probe)
     except _NoAccuracy:
         return False
-    return any(abs(number / scale - probe.right) <= _TOLERANCE for scale in (1, 100))
+    return any(abs(number / scale - probe.right) <= TOLERANCE for scale in (1, 100))
 
 
 def _check_that_numbers_came(calls: Sequence[_Call]) -> None:
@@ -298,19 +290,19 @@ def _last_line(error: BaseException | None) -> str:
 @contextmanager
 def _untouched() -> Iterator[None]:
     """Whatever an evaluator does to the global state is undone."""
-    states = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002 - the legacy one is global
-    threads, dtype, gradients = torch.get_num_threads(), torch.get_default_dtype(), torch.is_grad_enabled()
+    states = random.getstate(), np.random.get_state()  # noqa: NPY002 - the legacy one is global
+    threads, dtype = torch.get_num_threads(), torch.get_default_dtype()
     try:
-        with warnings.catch_warnings(), np.errstate():
+        with torch.random.fork_rng(devices=[]), warnings.catch_warnings(), np.errstate():
             warnings.simplefilter("ignore")
-            torch.manual_seed(0)  # a verdict on a function that draws numbers must not depend on the caller's state
+            # A verdict on a function that draws numbers must not depend on the caller's state. torch.manual_seed()
+            # would seed the GPUs, too.
+            torch.default_generator.manual_seed(0)
             np.random.seed(0)  # noqa: NPY002
             random.seed(0)
             yield
     finally:
         random.setstate(states[0])
         np.random.set_state(states[1])  # noqa: NPY002
-        torch.set_rng_state(states[2])
         torch.set_num_threads(threads)
         torch.set_default_dtype(dtype)
-        torch.set_grad_enabled(gradients)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from sdss_lesson.auditing.probes import Ints, Probe, Trace, build
+from sdss_lesson.auditing.probes import Ints, Trace, build
 from sdss_lesson.mistakes import CATALOGUE
 
 Slugs = tuple[str, ...]
@@ -73,8 +73,8 @@ def _softmax_over_rows(logits: npt.NDArray[np.float32]) -> Ints:
     return (powers / powers.sum(axis=0)).argmax(1)
 
 
-def _lagging(values: list[Ints], step: int = 1) -> list[Ints]:
-    return values[:step] + values[:-step]
+def _lagging(values: list[Ints]) -> list[Ints]:
+    return values[:1] + values[:-1]
 
 
 def _at_once(t: Trace) -> Trace:
@@ -193,6 +193,9 @@ ADD += [
     ((("integer-truncation",),), lambda c: float(np.mean(np.floor(100 * c.hits / c.rows))) / 100),
 ]
 
+ALIKE = {slugs for mistakes, _ in ADD for slugs in mistakes if len(slugs) > 1}
+"""Whoever only calls the function cannot tell these apart."""
+
 FINISH: list[tuple[Slugs, Finish]] = [
     ((), lambda value: value),
     (("integer-truncation",), lambda value: float(np.floor(value))),
@@ -225,6 +228,13 @@ def _each_call(traces: Sequence[Trace], *, compare: Compare, choose: Choose, add
         except (IndexError, ZeroDivisionError, ValueError, OverflowError):
             answers.append(np.nan)
     return answers
+
+
+RIGHT = Hypothesis(
+    (),
+    partial(_each_call, compare=COMPARE[0][1], choose=CHOOSE[0][1], add=ADD[0][1], finish=FINISH[0][1]),
+)
+"""An evaluator without a mistake: the first, right way to take each step."""
 
 
 def _carried(traces: Sequence[Trace], *, hits: bool, rows: bool) -> list[float]:
@@ -276,8 +286,3 @@ def hypotheses() -> Iterator[Hypothesis]:
             yield Hypothesis(((slug,),), partial(_from_the_catalogue, slug=slug, variant=variant))
     for slugs, compare, choose, add, finish in steps[len(singles) :]:
         yield Hypothesis(slugs, partial(_each_call, compare=compare, choose=choose, add=add, finish=finish))
-
-
-def right_numbers(probes: Sequence[Probe]) -> list[float]:
-    """The true accuracies."""
-    return [probe.right for probe in probes]

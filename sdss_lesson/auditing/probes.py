@@ -13,6 +13,8 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 Ints = npt.NDArray[np.int64]
+TOLERANCE = 1e-4
+"""Within this two accuracies agree: a rounding to two digits of a per cent is no mistake."""
 
 
 @dataclass(frozen=True)

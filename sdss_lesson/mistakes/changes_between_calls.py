@@ -7,7 +7,8 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.data import DataLoader
 
-from sdss_lesson.mistakes.mistake import Mistake, eval_mode
+from sdss_lesson.evaluation import eval_mode
+from sdss_lesson.mistakes.mistake import Mistake
 
 
 def no_eval(model: nn.Module, loader: DataLoader[Any]) -> float:

@@ -1,4 +1,4 @@
-"""What the catalogue keeps of a mistake, and the switch to eval mode that its functions share."""
+"""What the catalogue keeps of a mistake."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,10 +7,6 @@ from typing import Any
 
 from torch import nn
 from torch.utils.data import DataLoader
-
-from sdss_lesson.evaluation import eval_mode
-
-__all__ = ["Evaluator", "Mistake", "eval_mode"]
 
 Evaluator = Callable[[nn.Module, DataLoader[Any]], float]
 

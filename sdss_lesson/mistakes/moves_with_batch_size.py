@@ -6,7 +6,8 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from sdss_lesson.mistakes.mistake import Mistake, eval_mode
+from sdss_lesson.evaluation import eval_mode
+from sdss_lesson.mistakes.mistake import Mistake
 
 
 def last_batch_only(model: nn.Module, loader: DataLoader[Any]) -> float:

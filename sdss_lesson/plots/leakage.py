@@ -54,8 +54,8 @@ def duplicated_share(table: pd.DataFrame) -> "Axes":
     Parameters
     ----------
     table
-        Columns ``model`` (str), ``share`` (fraction of the test rows), ``predicted`` (drawn as a
-        line) and ``measured`` (drawn as dots; both fractions).
+        Columns ``model`` (str), ``share`` (fraction of the test rows), ``predicted`` (drawn as a line) and ``measured``
+        (drawn as dots; both fractions).
     """
     title = "Each duplicate pulls the score towards the training score"
     axes: Axes = new_panels(title, 1, 1, height=3.5)[0, 0]
