@@ -87,6 +87,44 @@ class Evaluation:
         """Mean recall over the classes that have rows."""
         return float(np.nanmean(self.recall))
 
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Between which fractions the accuracy on endlessly many such rows lies, as far as these rows can tell.
+
+        Parameters
+        ----------
+        level
+            Of a hundred intervals from a hundred test sets, this share holds that accuracy: a fraction between 0 and 1.
+
+        Returns
+        -------
+        tuple of float
+            Lower and upper end of Wilson's interval. It knows the luck of which rows were drawn, and no other: rows
+            that are not alike, or that the model has seen, are not made better by it.
+
+        Raises
+        ------
+        ValueError
+            When there are no rows, or the level is no such fraction.
+
+        References
+        ----------
+        Wilson, Journal of the American Statistical Association 22, 209 (1927).
+
+        Examples
+        --------
+        >>> low, high = Evaluation(np.array([[40, 10], [10, 15]]), loss_sum=40.0).interval()
+        >>> round(low, 3), round(high, 3)
+        (0.624, 0.82)
+        """
+        from scipy.stats import binomtest
+
+        if not 0 < level < 1:
+            raise ValueError(f"level={level}: give a fraction between 0 and 1, such as 0.95.")
+        if self.n_samples == 0:
+            raise ValueError("There are no rows, so nothing is known about the accuracy.")
+        found = binomtest(self.n_correct, self.n_samples).proportion_ci(level, method="wilson")
+        return float(found.low), float(found.high)
+
     def __add__(self, other: "Evaluation") -> "Evaluation":
         if not isinstance(other, Evaluation):
             return NotImplemented

@@ -3,6 +3,7 @@
 import copy
 import math
 import random
+import statistics
 import warnings
 from functools import reduce
 from operator import add
@@ -249,6 +250,37 @@ def test_it_says_what_was_counted():
     assert "a&lt;b" in html
     assert "&amp;" in html
     assert "a<b" not in html
+
+
+@pytest.mark.parametrize("hits, n", [(0, 1), (1, 1), (50, 75), (0, 75), (1_900, 2_000), (99_999, 100_000)])
+@pytest.mark.parametrize("level", [0.5, 0.95, 0.99])
+def test_the_interval_ends_where_the_accuracy_lies_as_many_standard_errors_away(hits, n, level):
+    # Wilson's definition: the true accuracies p from which hits / n is z standard errors of p away, and no further.
+    low, high = Evaluation(np.array([[hits, n - hits], [0, 0]]), 1.0).interval(level)
+    z = statistics.NormalDist().inv_cdf((1 + level) / 2)
+    for end in {low, high} - {0.0, 1.0}:
+        assert abs(hits / n - end) == pytest.approx(z * math.sqrt(end * (1 - end) / n))
+    assert 0 <= low <= hits / n <= high <= 1 and low < high
+    assert type(low) is type(high) is float
+
+
+def test_nineteen_of_twenty_intervals_hold_the_truth():
+    hits = np.random.default_rng(0).binomial(200, 0.9, size=2_000)
+    held = [
+        low <= 0.9 <= high for low, high in (Evaluation(np.array([[k, 200 - k], [0, 0]]), 1.0).interval() for k in hits)
+    ]
+    assert np.mean(held) == pytest.approx(0.95, abs=0.02)
+
+
+def test_more_rows_make_the_interval_shorter_and_no_rows_make_none():
+    part = Evaluation(np.array([[9, 1], [2, 8]]), 1.0)
+    lengths = [high - low for low, high in (each.interval() for each in (part, part + part, sum([part] * 100)))]
+    assert lengths == sorted(lengths, reverse=True)
+    with pytest.raises(ValueError, match="no rows"):
+        Evaluation(np.zeros((2, 2), int), 0.0).interval()
+    for level in (0, 1, 95, -0.5, math.nan):
+        with pytest.raises(ValueError, match="such as"):
+            part.interval(level)
 
 
 def test_classes_without_names_are_numbers_and_wrong_names_are_not_used():
