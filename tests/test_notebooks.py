@@ -190,6 +190,35 @@ SLIPS = {
     return torch.cat([(model(x).argmax(1) == y).double() for x, y in loader]).mean().item()""": "grad-enabled",
         "def patient(model, loader): pass": "returned None",
     },
+    "open-once": {
+        """def my_protocol(settings, learn, score):
+    return max(settings, key=lambda s: score(learn(s), "test")), 0.95""": "opened 3 times",
+        """def my_protocol(settings, learn, score):
+    scores = {s: score(learn(s), "val") for s in settings}
+    return max(scores, key=scores.get), max(scores.values())""": "did the choosing",
+        """def my_protocol(settings, learn, score):
+    return settings[0], score(learn(settings[0]), "test")""": "Nothing was asked",
+        """def my_protocol(settings, learn, score):
+    scores = {s: score(learn(s), "val") for s in settings}
+    return max(scores), score(learn(max(scores)), "test")""": "highest validation accuracy",
+        """def my_protocol(settings, learn, score):
+    scores = {s: score(learn(s), "val") for s in settings}
+    return max(scores, key=scores.get), score(learn("c"), "test")""": "on the test rows",
+        "def my_protocol(settings, learn, score): return 'b'": "two things",
+    },
+    "ten-rows": {
+        "p_ten, p_many = binomtest(10, 10).pvalue / 2, 0.39": "one side",
+        "p_ten, p_many = binomtest(10, 10).pvalue, None": "still empty",
+        "p_ten, p_many = binomtest(10, 2000).pvalue, 0.39": "a fair coin",
+        "p_ten, p_many = binomtest(10, 10).pvalue, binomtest(60, 2000).pvalue": "a fair coin",
+        "p_ten, p_many = 0.39, 0.002": "a fair coin",
+    },
+    "how-many-rows": {
+        "rows_needed = 900": "needs two of them",
+        "rows_needed = 0.9 * 0.1 / 0.02**2": "too wide",
+        "rows_needed = 1.96**2 * 0.25 / 0.01**2": "fewer rows",
+        "rows_needed = 0.03": "too wide",
+    },
     "better": {
         "error_of_one, better = 0.951 * 0.049 / 2000, 'cannot tell'": "Take the root",
         "error_of_one, better = 0.48, 'cannot tell'": "as a fraction",
@@ -234,6 +263,7 @@ def test_there_are_notebooks():
         "02_the_fix",
         "03_leakage",
         "04_accuracy_per_epoch",
+        "05_an_honest_protocol",
         "06_bug_hunt",
     ]
 
@@ -374,18 +404,42 @@ def test_every_claim_holds_on_real_rows(name, tmp_path, real_csv):
     assert len(done.texts("held")) == len(done.claims) >= 5
 
 
+def anchors(path: Path) -> list[str]:
+    """Where a link to a file may lead: Jupyter keeps a heading's letters, and GitHub makes them small."""
+    if path.suffix == ".ipynb":
+        text = "\n".join(cell.source for cell in NOTEBOOKS[path.stem].cells if cell.cell_type == "markdown")
+    else:
+        text = path.read_text("utf-8").lower()
+    headings = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
+    return [heading.replace(" ", "-").replace("'", "") for heading in headings]
+
+
+def check_links(text: str, folder: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if not target.startswith("https://"):
+            file, _, anchor = target.partition("#")
+            assert (folder / file).exists(), target
+            assert not anchor or anchor in anchors(folder / file), target
+
+
 @each_notebook
 def test_links_lead_somewhere(name):
     text = "\n".join(cell.source for cell in NOTEBOOKS[name].cells if cell.cell_type == "markdown")
-    for target in re.findall(r"\]\(([^)\s]+)\)", text):
-        if target.startswith("https://"):
-            continue
-        file, _, anchor = target.partition("#")
-        where = ROOT / "notebooks" / file
-        assert where.exists(), target
-        if anchor:
-            headings = re.findall(r"^#+ (.+)$", where.read_text("utf-8").lower(), flags=re.MULTILINE)
-            assert anchor in [heading.replace(" ", "-") for heading in headings], target
+    check_links(text, ROOT / "notebooks")
+
+
+def test_the_checklist_is_that_of_05_and_has_a_line_for_every_practice():
+    text = (ROOT / "docs" / "checklist.md").read_text("utf-8")
+    check_links(text, ROOT / "docs")
+    lines = [line for line in text.splitlines() if line.startswith("- [ ]")]
+    (cell,) = [cell.source for cell in NOTEBOOKS["05_an_honest_protocol"].cells if "- [ ]" in cell.source]
+    assert [line.replace("../notebooks/", "") for line in lines] == re.findall(r"^- \[ \].*", cell, flags=re.MULTILINE)
+    assert all("](../notebooks/" in line for line in lines)
+    practices = ["`+=`", "by the rows", "no_grad()", "`eval()`", "`train()`", "(N,)", "same preprocessing", "Tuning"]
+    for practice in [*practices, "Three sets"]:
+        assert practice in text
+    for page in [ROOT / "README.md", ROOT / "notebooks" / "00_start_here.ipynb"]:
+        assert "docs/checklist.md" in page.read_text("utf-8")
 
 
 @each_notebook

@@ -2,14 +2,14 @@
 
 import subprocess
 import sys
-from itertools import combinations
+from itertools import combinations, product
 
 import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
 
-from sdss_lesson import CLASSES, load_sdss, plots
+from sdss_lesson import CLASSES, Evaluation, load_sdss, plots
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
@@ -35,6 +35,16 @@ LEAKS = pd.DataFrame(
         "leaky": [0.993, 0.929, 1.0, 0.88, 1.0],
     }
 )
+KNOBS = {"lr": [0.005, 0.05], "hidden_size": [8, 64, 512], "depth": [1], "optimizer": ["SGD", "Adam"]}
+TRIED = pd.DataFrame(product(*KNOBS.values()), columns=list(KNOBS)).assign(val_accuracy=RNG.uniform(0.5, 0.95, 12))
+GAPS = {
+    "networks": {1: RNG.normal(0, 0.03, 400), 4: RNG.normal(0.01, 0.03, 400)},
+    "guessers": {1: RNG.normal(0, 0.05, 400), 200: RNG.normal(0.15, 0.02, 400)},
+}
+JUDGED = {
+    "as trained": Evaluation(np.array([[90, 2, 8], [0, 10, 0], [3, 0, 47]]), 1.0, CLASSES),
+    "never says QSO": Evaluation(np.array([[92, 0, 8], [4, 0, 6], [3, 0, 47]]), 1.0, CLASSES),
+}
 PRINTED = [0.0025, 0.003, 0.0025, 0.0035, 0.0035]
 
 
@@ -124,6 +134,15 @@ FIGURES = {
     ),
     **{f"two curves, {name}": lambda values=values: plots.two_curves(values, [0.93] * len(values))
        for name, values in [("few values", PRINTED), ("constant", [0.0] * 20), ("true", [0.93] * 9), ("one", [0.01])]},
+    "search": lambda: plots.search(TRIED, title="long " * 30),
+    "search, one dot each": lambda: plots.search(TRIED[:2], title="T"),
+    "search, all the same": lambda: plots.search(TRIED.assign(val_accuracy=0.5), title="T"),
+    "winners": lambda: plots.winners(GAPS, title="T"),
+    "winners, three kinds": lambda: plots.winners({**GAPS, "epochs of one network": GAPS["networks"]}, title="T"),
+    "intervals": lambda: plots.intervals({75: (0.95, 0.87, 0.98), 100_000: (0.95, 0.949, 0.951)}, title="T"),
+    "intervals at the edges": lambda: plots.intervals({7: (1, 0.65, 1), 8: (0.5, 0.2, 0.8)}, title="T"),
+    "recalls": lambda: plots.recalls(JUDGED, title="T"),
+    "recalls of three": lambda: plots.recalls({**JUDGED, "weighted": JUDGED["as trained"]}, title="T"),
     "band": lambda: plots.band(RNG.normal(0.93, 0.005, (5, 30)), standard_error=0.006),
     "band of one run": lambda: plots.band(RNG.normal(0.93, 0.005, (1, 9)), standard_error=0.006),
     "band of one epoch": lambda: plots.band([[0.93], [0.94]], standard_error=0.006),
@@ -404,6 +423,54 @@ def test_duplicated_share_draws_lines_through_what_is_predicted_and_dots_for_wha
     # Beneath the label at the top, in the order in which the lines arrive there.
     heights = {name: text.xy[1] for name, text in labels.items()}
     assert heights["512 units, of a hundred rows"] > heights["nearest neighbour"] > heights["8 units"]
+
+
+def test_a_search_has_a_panel_for_each_knob_with_every_setting_and_the_optimizers_means():
+    drawn = plots.search(TRIED, title="T")
+    assert [axes.get_xlabel() for axes in drawn] == ["lr", "hidden size", "depth"]
+    for axes, knob in zip(drawn, ["lr", "hidden_size", "depth"], strict=True):
+        assert [label.get_text() for label in axes.get_xticklabels()] == [f"{value:g}" for value in KNOBS[knob]]
+        for name, colour, marker in [("Adam", plots.RIGHT, "o"), ("SGD", plots.style.INK, "s")]:
+            of_one = TRIED[TRIED["optimizer"] == name]
+            points = dots(axes, colour, marker)
+            assert points[:, 1].tolist() == of_one["val_accuracy"].tolist()
+            assert points[:, 0].round().tolist() == [KNOBS[knob].index(value) for value in of_one[knob]]
+            means = of_one.groupby(knob)["val_accuracy"].mean()
+            np.testing.assert_allclose(curve(axes, colour, "-")[:, 1], means)
+        assert axes.get_ylim() == drawn[0].get_ylim()
+    assert "magnified" in drawn[0].get_ylabel() and set(said(drawn[-1])) == {"Adam", "SGD"}
+
+
+def test_winners_shows_every_draw_and_the_mean_of_each_number_tried():
+    drawn = plots.winners(GAPS, title="T")
+    for axes, (name, tried) in zip(drawn, GAPS.items(), strict=True):
+        assert axes.get_title(loc="left") == name
+        assert [label.get_text() for label in axes.get_xticklabels()] == [str(number) for number in tried]
+        clouds = [line for line in axes.lines if line.get_color() == plots.style.GREY]
+        for place, (cloud, draws) in enumerate(zip(clouds, tried.values(), strict=True)):
+            assert cloud.get_ydata().tolist() == draws.tolist()
+            assert abs(cloud.get_xdata() - place).max() < 0.5
+            assert axes.get_ylim()[0] < draws.min() and draws.max() < axes.get_ylim()[1]
+        np.testing.assert_allclose(curve(axes, plots.BROKEN, "-")[:, 1], [draws.mean() for draws in tried.values()])
+        assert [line for line in axes.lines if list(line.get_ydata()) == [0, 0]]
+
+
+def test_intervals_reach_from_end_to_end_and_say_how_wide_they_are():
+    axes = plots.intervals({75: (0.9, 0.81, 0.95), 2_000: (0.9, 0.886, 0.912)}, title="T")
+    bars = [each.get_segments()[0] for each in axes.collections if isinstance(each, LineCollection)]
+    np.testing.assert_allclose(bars, [[(0, 0.81), (0, 0.95)], [(1, 0.886), (1, 0.912)]])
+    assert said(axes) == ["14.0 points wide", "2.6 points wide"]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["75", "2,000"]
+
+
+def test_recalls_are_bars_beneath_the_two_accuracies_in_the_colours_of_the_classes():
+    for axes, judged in zip(plots.recalls(JUDGED, title="T"), JUDGED.values(), strict=True):
+        expected = [judged.accuracy, judged.balanced_accuracy, *judged.recall]
+        assert [bar.get_width() for bar in axes.patches] == expected
+        assert said(axes) == [f"{value:.2f}" for value in expected]
+        colours = [to_hex(bar.get_facecolor()) for bar in axes.patches]
+        assert colours[2:] == [plots.CLASS_COLOURS[name].lower() for name in CLASSES]
+        assert colours[0] == colours[1] and axes.yaxis_inverted()
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 6])

@@ -8,6 +8,7 @@ figure also differs in shape, line or lightness.
 from sdss_lesson.plots.counting import against_batch_size, counter_trace, floor_and_cloud
 from sdss_lesson.plots.epochs import band, runs_per_epoch, two_curves
 from sdss_lesson.plots.leakage import duplicated_share, honest_and_leaky
+from sdss_lesson.plots.protocol import intervals, recalls, search, winners
 from sdss_lesson.plots.rows import colour_colour, label_shapes, test_strip
 from sdss_lesson.plots.style import BROKEN, CLASS_COLOURS, RIGHT
 
@@ -22,8 +23,12 @@ __all__ = [
     "duplicated_share",
     "floor_and_cloud",
     "honest_and_leaky",
+    "intervals",
     "label_shapes",
+    "recalls",
     "runs_per_epoch",
+    "search",
     "test_strip",
     "two_curves",
+    "winners",
 ]

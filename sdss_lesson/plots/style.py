@@ -71,12 +71,12 @@ def label_ends(axes: "Axes", ends: Sequence[tuple[str, float, str]], line: float
     Labels are moved up and, where there is no more room, down; `line` is the height of a line of text over that of the
     axes.
     """
-    top = axes.get_ylim()[1]
-    ordered = sorted(ends, key=lambda end: end[1])
-    heights, half = [end[1] for end in ordered], [line * top * len(end[0].splitlines()) / 2 for end in ordered]
+    bottom, top = axes.get_ylim()
+    ordered, line = sorted(ends, key=lambda end: end[1]), line * (top - bottom)
+    heights, half = [end[1] for end in ordered], [line * len(end[0].splitlines()) / 2 for end in ordered]
     for i in range(1, len(ordered)):
         heights[i] = max(heights[i], heights[i - 1] + half[i - 1] + half[i])
-    ceiling = top * (1 + line / 2)
+    ceiling = top + line / 2
     for i in reversed(range(len(ordered))):
         heights[i] = min(heights[i], ceiling - half[i])
         ceiling = heights[i] - half[i]
