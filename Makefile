@@ -7,8 +7,11 @@ PYTHON ?= $(shell command -v python3 >/dev/null 2>&1 && echo python3 || echo pyt
 help:
 	@"$(PYTHON)" tasks.py
 
-# make puts DATA and ADDRESS into the environment, so that the shell takes nothing in the name of a file for its own.
-lesson claims mixtures quality:
+# make puts DATA, SEEDS and ADDRESS into the environment, so that the shell takes nothing in the name of a file for its own.
+claims:
+	@"$(PYTHON)" tasks.py $@ $${SEEDS:+--seeds "$$SEEDS"} $${DATA:+--data "$$DATA"}
+
+lesson mixtures quality:
 	@"$(PYTHON)" tasks.py $@ $${DATA:+--data "$$DATA"}
 
 test lab notebooks lint sample:

@@ -30,7 +30,7 @@ COMMANDS = {
     "lab": "open JupyterLab on your own copies of the notebooks, in my-notebooks/",
     "notebooks": "run the notebooks in place, to commit them; NAME ...: only these",
     "lint": "ruff and mypy",
-    "claims": "run all notebooks for five seeds and print which claims hold; --data FILE: there, too",
+    "claims": "run all notebooks for --seeds N on easy and harder rows: which claims hold? --data FILE: there, too",
     "mixtures": "fit the mixtures that the sample is drawn from; needs --data FILE",
     "sample": "draw the shipped sample from the mixtures again",
     "quality": "measure how good the sample is; needs --data FILE",

@@ -12,6 +12,7 @@ import torch
 from hypothesis import HealthCheck, settings
 
 from sdss_lesson import Split, load_sdss, split_by_object
+from tools import harder
 
 # The reader's own settings change no test.
 for name in ["SDSS_LESSON_CSV", "SDSS_LESSON_SEED", "SDSS_LESSON_CLAIMS", "SDSS_LESSON_NOTEBOOK"]:
@@ -46,6 +47,12 @@ def real_csv() -> Path:
             pytest.fail(sentence)
         pytest.skip(sentence)
     return Path(named).resolve()
+
+
+@pytest.fixture(scope="session")
+def harder_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A mock survey on which everything is harder: every claim of the lesson holds there, too."""
+    return harder.write(tmp_path_factory.mktemp("harder") / "harder.csv")
 
 
 @pytest.fixture(scope="session")

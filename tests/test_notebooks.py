@@ -197,26 +197,33 @@ SLIPS = {
     scores = {s: score(learn(s), "val") for s in settings}
     return max(scores, key=scores.get), max(scores.values())""": "did the choosing",
         """def my_protocol(settings, learn, score):
-    return settings[0], score(learn(settings[0]), "test")""": "Nothing was asked",
+    return settings[0], score(learn(settings[0]), "test")""": "about every setting",
         """def my_protocol(settings, learn, score):
     scores = {s: score(learn(s), "val") for s in settings}
     return max(scores), score(learn(max(scores)), "test")""": "highest validation accuracy",
         """def my_protocol(settings, learn, score):
     scores = {s: score(learn(s), "val") for s in settings}
     return max(scores, key=scores.get), score(learn("c"), "test")""": "on the test rows",
+        """def my_protocol(settings, learn, score):
+    scores = {s: score(s, "val") for s in settings}
+    return "b", score("b", "test")""": "You scored a setting",
+        """def my_protocol(settings, learn, score):
+    models = [learn(s) for s in settings]
+    best = max(models, key=lambda model: score(model, "val"))
+    return best, score(best, "test")""": "the setting itself",
         "def my_protocol(settings, learn, score): return 'b'": "two things",
     },
     "ten-rows": {
         "p_ten, p_many = binomtest(10, 10).pvalue / 2, 0.39": "one side",
-        "p_ten, p_many = binomtest(10, 10).pvalue, None": "still empty",
+        "p_ten, p_many = binomtest(10, 10).pvalue, None": "p_many: a fair coin",
         "p_ten, p_many = binomtest(10, 2000).pvalue, 0.39": "a fair coin",
         "p_ten, p_many = binomtest(10, 10).pvalue, binomtest(60, 2000).pvalue": "a fair coin",
         "p_ten, p_many = 0.39, 0.002": "a fair coin",
     },
     "how-many-rows": {
-        "rows_needed = 900": "needs two of them",
+        "rows_needed = 900": "takes 1.96",
         "rows_needed = 0.9 * 0.1 / 0.02**2": "too wide",
-        "rows_needed = 1.96**2 * 0.25 / 0.01**2": "fewer rows",
+        "rows_needed = 1.96**2 * 0.25 / 0.01**2": "Fewer rows",
         "rows_needed = 0.03": "too wide",
     },
     "better": {
@@ -395,6 +402,13 @@ def test_exercises_accept_their_solution_and_name_each_slip(name, tmp_path):
     for exercise, answer, expected, check in tries:
         said = ran[check.id]
         assert expected in said and said.startswith("✓" if expected == "✓" else "✗"), (exercise, answer, said)
+
+
+@pytest.mark.parametrize("name", ["00_start_here", "05_an_honest_protocol"])  # make claims runs all of them there
+def test_every_claim_holds_on_a_harder_survey(name, tmp_path, harder_csv):
+    done = run(NOTEBOOKS[name], tmp_path, name, SDSS_LESSON_CSV=str(harder_csv), SDSS_LESSON_SEED="1")
+    assert done.error is None and done.texts("not held") == []
+    assert len(done.texts("held")) >= 5
 
 
 @each_notebook

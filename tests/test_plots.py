@@ -430,7 +430,7 @@ def test_a_search_has_a_panel_for_each_knob_with_every_setting_and_the_optimizer
     assert [axes.get_xlabel() for axes in drawn] == ["lr", "hidden size", "depth"]
     for axes, knob in zip(drawn, ["lr", "hidden_size", "depth"], strict=True):
         assert [label.get_text() for label in axes.get_xticklabels()] == [f"{value:g}" for value in KNOBS[knob]]
-        for name, colour, marker in [("Adam", plots.RIGHT, "o"), ("SGD", plots.style.INK, "s")]:
+        for name, colour, marker in [("Adam", plots.style.GREY, "o"), ("SGD", plots.style.INK, "s")]:
             of_one = TRIED[TRIED["optimizer"] == name]
             points = dots(axes, colour, marker)
             assert points[:, 1].tolist() == of_one["val_accuracy"].tolist()
@@ -453,6 +453,8 @@ def test_winners_shows_every_draw_and_the_mean_of_each_number_tried():
             assert axes.get_ylim()[0] < draws.min() and draws.max() < axes.get_ylim()[1]
         np.testing.assert_allclose(curve(axes, plots.BROKEN, "-")[:, 1], [draws.mean() for draws in tried.values()])
         assert [line for line in axes.lines if list(line.get_ydata()) == [0, 0]]
+        *_, last = tried.values()
+        assert said(axes) == [f"mean\n{100 * last.mean():+.1f} points"]
 
 
 def test_intervals_reach_from_end_to_end_and_say_how_wide_they_are():

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from threadpoolctl import threadpool_limits
 
-from tools import mixtures, quality, sample
+from sdss_lesson import load_sdss, split_by_object
+from tools import harder, mixtures, quality, sample
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 BANDS = ["u", "g", "r", "i", "z"]
@@ -36,8 +38,6 @@ def real() -> pd.DataFrame:
     path = os.environ.get("SDSS_LESSON_REAL_CSV")
     if not path:
         pytest.skip("Needs real rows: set SDSS_LESSON_REAL_CSV to an SDSS export.")
-    from sdss_lesson import load_sdss
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # ids that a spreadsheet damaged do no harm here
         return load_sdss(path)
@@ -258,3 +258,13 @@ def test_mock_stands_in_for_real(real: pd.DataFrame) -> None:
 def test_no_mock_row_is_a_real_one(rows: pd.DataFrame, real: pd.DataFrame) -> None:
     assert rows[BANDS].merge(real[BANDS], on=BANDS).empty
     assert rows[["ra", "dec"]].merge(real[["ra", "dec"]], on=["ra", "dec"]).empty
+
+
+def test_the_harder_survey_has_other_shares_and_trees_reach_83_percent(harder_csv):
+    frame = load_sdss(harder_csv)
+    assert frame["class"].value_counts().to_dict() == {"GALAXY": 6000, "STAR": 2100, "QSO": 1900}
+    split = split_by_object(frame)
+    with threadpool_limits(1):
+        assert quality.accuracy(quality.trees, split.train, split.test, 0) == pytest.approx(0.83, abs=0.012)
+    bands = frame.groupby("objid")[harder.BANDS]
+    assert (bands.nunique() == 1).all(axis=None)  # two spectra, one photograph

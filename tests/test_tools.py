@@ -188,12 +188,33 @@ def test_claims_by_seed(
         f"rows, outcome = os.environ.get('SDSS_LESSON_CSV', 'the sample'), ['held', 'not held'][{seed}]",
         f"claim('of ' + rows, outcome, margin=0.5 - {seed})",
     )
-    monkeypatch.setattr(claims, "SEEDS", (0, 1))
     monkeypatch.setenv("SDSS_LESSON_CSV", "mine.csv")
-    assert claims.main([]) == 1
+    given = tmp_path / "export.csv"
+    assert claims.main(["--seeds", "2", "--data", str(given)]) == 1
     printed = capsys.readouterr().out
-    assert "The rows: the shipped sample" in printed
-    assert "✓ ✗     -0.5  of the sample" in printed
+    surveys = {
+        "the shipped sample": "the sample",
+        "a harder mock survey": str(tmp_path / "build" / "claims" / "harder.csv"),
+        str(given): str(given),
+    }
+    for name, rows in surveys.items():
+        assert f"The rows: {name}\n" in printed
+        assert f"✓ ✗     -0.5  of {rows}\n" in printed
+        assert f"  {name}, seed 1, 00: of {rows}\n" in printed
+    assert "mine.csv" not in printed and "seed 0, 00:" not in printed
+    assert claims.main(["--seeds", "1"]) == 0
+    assert "Every claim held." in capsys.readouterr().out
+
+
+def test_a_notebook_that_stops_is_a_failure() -> None:
+    assert claims.failures({3: [a_run("00", error="cell 1")]}) == ["seed 3, 00 stopped: cell 1"]
+
+
+@pytest.mark.parametrize("seeds", ["0", "-1", "ten"])
+def test_the_number_of_seeds_is_a_whole_one(seeds: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        claims.main(["--seeds", seeds])
+    assert "--seeds" in capsys.readouterr().err
 
 
 def test_the_table_of_claims_shows_the_worst_of_a_claim() -> None:

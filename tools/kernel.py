@@ -1,5 +1,6 @@
 """Run notebooks, each in a fresh kernel of the Python that runs this file. `lesson`, `notebooks`, `claims` share it."""
 
+import argparse
 import asyncio
 import io
 import json
@@ -43,6 +44,14 @@ def find_notebooks(names: Sequence[str] = (), folder: Path | None = None) -> lis
         sys.exit(f"There is no notebook {unknown[0]!r}. These there are: {', '.join(found)}")
     wanted = {Path(name).stem for name in names} or set(found)
     return [path for stem, path in found.items() if stem in wanted]
+
+
+def arguments(command: str, purpose: str) -> argparse.ArgumentParser:
+    """What the commands that run notebooks on some rows understand."""
+    parser = argparse.ArgumentParser(prog=f"python tasks.py {command}", description=purpose)
+    parser.add_argument("--data", metavar="FILE", help="an SDSS export to run them on")
+    parser.add_argument("names", nargs="*", metavar="NOTEBOOK", help="only these")
+    return parser
 
 
 def transport(folder: Path) -> str:

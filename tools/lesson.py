@@ -3,7 +3,6 @@
 The executed copies go to `build/lesson/`; the notebooks themselves are not touched.
 """
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
@@ -43,10 +42,7 @@ def report(runs: Sequence[kernel.Run]) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python tasks.py lesson", description="Run the notebooks in order.")
-    parser.add_argument("--data", metavar="FILE", help="an SDSS export to run them on")
-    parser.add_argument("names", nargs="*", metavar="NOTEBOOK", help="only these")
-    given = parser.parse_args(arguments)
+    given = kernel.arguments("lesson", "Run the notebooks in order.").parse_args(arguments)
     kernel.plain_output()
     paths = kernel.find_notebooks(given.names)
     data = given.data or os.environ.get("SDSS_LESSON_CSV")

@@ -44,7 +44,7 @@ def search(table: pd.DataFrame, *, title: str) -> "list[Axes]":
     panels = new_panels(title, 1, len(knobs), height=3.6)[0]
     pad = 0.06 * np.ptp(table["val_accuracy"]) or 0.01
     low, high = table["val_accuracy"].min() - pad, table["val_accuracy"].max() + pad
-    looks = dict(zip(sorted(table["optimizer"].unique()), [(RIGHT, "o", -0.12), (INK, "s", 0.12)], strict=True))
+    looks = dict(zip(sorted(table["optimizer"].unique()), [(GREY, "o", -0.12), (INK, "s", 0.12)], strict=True))
     for axes, knob in zip(panels, knobs, strict=True):
         values = sorted(table[knob].unique())
         axes.set(xlim=(-0.5, len(values) - 0.5), xticks=range(len(values)), ylim=(low, high))
@@ -93,8 +93,9 @@ def winners(gaps: Mapping[str, Mapping[int, np.ndarray]], *, title: str) -> "lis
         axes.set_xlabel("number tried")
         axes.set_title(name, loc="left", fontsize=11, color=INK)
         axes.tick_params(labelleft=axes is panels[0])
+        last = f"mean\n{100 * means[-1]:+.1f} points"
+        note(axes, last, (len(numbers) - 0.5, everything.min()), BROKEN, ha="right", va="bottom")
     panels[0].set_ylabel("winner's score on the small set\nminus its score on fresh rows")
-    note(panels[-1], "mean", (len(numbers) - 1, means[-1]), BROKEN, (0, 9), ha="right", va="bottom")
     return list(panels)
 
 
