@@ -8,6 +8,7 @@ from sdss_lesson.auditing import AuditReport, SplitReport, audit, audit_split
 from sdss_lesson.catalog import CLASSES, FEATURES, load_sdss
 from sdss_lesson.claims import claim, lesson_seed
 from sdss_lesson.dataset import SDSSDataset
+from sdss_lesson.distributed import failing_together, shard
 from sdss_lesson.evaluation import Evaluation, evaluate
 from sdss_lesson.model import NeuralNet
 from sdss_lesson.progress import progress
@@ -29,10 +30,12 @@ __all__ = [
     "audit_split",
     "claim",
     "evaluate",
+    "failing_together",
     "fit",
     "lesson_seed",
     "load_sdss",
     "plots",
     "progress",
+    "shard",
     "split_by_object",
 ]

@@ -11,9 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.distributed as dist
 from torch import nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
+
+from sdss_lesson.distributed import gather
 
 Batches = Iterable[Sequence[torch.Tensor]]
 
@@ -135,6 +138,45 @@ class Evaluation:
             )
         classes = self.classes or other.classes
         return Evaluation(self.confusion + other.confusion, self.loss_sum + other.loss_sum, classes)
+
+    def all_reduce(self, group: dist.ProcessGroup | None = None) -> "Evaluation":
+        """The evaluation of the rows of all ranks, on every rank. All of them have to call it.
+
+        Parameters
+        ----------
+        group
+            The ranks whose counts are added, each the evaluation of rows of its own; by default all. Nothing else
+            in this package talks to other processes: `evaluate` counts what its own process reads.
+
+        Returns
+        -------
+        Evaluation
+            The same on every rank. The counts are exact, and the loss is the correctly rounded sum of the ranks' own.
+
+        Raises
+        ------
+        ValueError
+            On every rank, when ranks know different numbers of classes, or one has no rows.
+        RuntimeError
+            When there is no process group, or a rank does not come before the group's timeout.
+
+        See Also
+        --------
+        sdss_lesson.distributed.failing_together : for ranks whose `evaluate` may raise, as without rows.
+        """
+        parts = gather(self, group)
+        sizes = [len(part.confusion) for part in parts]
+        if len(set(sizes)) > 1:
+            raise ValueError(
+                f"The ranks know different numbers of classes: {', '.join(map(str, sizes))} on ranks 0 to "
+                f"{len(parts) - 1}. Give every rank the same model."
+            )
+        empty = [str(rank) for rank, part in enumerate(parts) if part.n_samples == 0]
+        if empty:
+            raise ValueError(f"No rows were evaluated on rank {', '.join(empty)}. Use fewer ranks, or more rows.")
+        confusion = np.sum([part.confusion for part in parts], axis=0)
+        names = next((part.classes for part in parts if part.classes), ())
+        return Evaluation(confusion, math.fsum(part.loss_sum for part in parts), names)
 
     def __radd__(self, other: int) -> "Evaluation":
         # sum() begins with 0.

@@ -156,6 +156,7 @@ def test_public_names_are_explained_and_annotated(name):
         ("NeuralNet", "(input_size, hidden_size, num_classes)"),
         ("fit", "(model, train_loader, *, epochs, lr=0.001, val_loader=None)"),
         ("evaluate", "(model, data, *, batch_size=None, device=None)"),
+        ("shard", "(dataset, rank, world_size)"),
         ("claim", "(text, condition, *, margin=None, only_if=True)"),
     ],
 )
@@ -166,9 +167,10 @@ def test_signatures_are_those_that_were_agreed_on(name, signature):
 
 
 ROOMS = ["catalog", "split", "dataset", "model", "evaluation", "training", "claims", "progress", "plots"]
-ROOMS += ["mistakes", "auditing", "__main__"]
+ROOMS += ["distributed", "mistakes", "auditing", "__main__"]
 MAY_IMPORT = {
     "dataset": {"catalog"},
+    "evaluation": {"distributed"},
     "training": {"evaluation", "progress"},
     "mistakes": {"evaluation"},
     "auditing": {"catalog", "evaluation", "mistakes"},
