@@ -11,6 +11,8 @@ from sdss_lesson.dataset import SDSSDataset
 from sdss_lesson.distributed import failing_together, shard
 from sdss_lesson.evaluation import Evaluation, evaluate
 from sdss_lesson.model import NeuralNet
+from sdss_lesson.model_file import load_model, save_model
+from sdss_lesson.parquet import ParquetBatches
 from sdss_lesson.progress import progress
 from sdss_lesson.split import Split, split_by_object
 from sdss_lesson.training import Epoch, History, fit
@@ -23,6 +25,7 @@ __all__ = [
     "Evaluation",
     "History",
     "NeuralNet",
+    "ParquetBatches",
     "SDSSDataset",
     "Split",
     "SplitReport",
@@ -33,9 +36,11 @@ __all__ = [
     "failing_together",
     "fit",
     "lesson_seed",
+    "load_model",
     "load_sdss",
     "plots",
     "progress",
+    "save_model",
     "shard",
     "split_by_object",
 ]

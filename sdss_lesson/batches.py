@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
 
 Batches = Iterable[Sequence[torch.Tensor]]
 
+_PAIR = (tuple, list)
 BLOCK = 8192
 """Rows that are counted at once."""
 
@@ -60,19 +61,16 @@ def class_names(data: object) -> tuple[str, ...]:
 
 
 def unpack(
-    batch: Sequence[torch.Tensor], device: torch.device | str | None, *, fresh: bool = False
+    batch: Sequence[torch.Tensor], device: torch.device | str | None, *, non_blocking: bool = False
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The features and labels of a batch, on `device`. Copying `fresh` memory, which nobody reuses, holds up no GPU."""
-    if not isinstance(batch, tuple | list) or len(batch) != 2:
+    """The features and labels of a batch, on `device`."""
+    if not isinstance(batch, _PAIR) or len(batch) != 2:
         raise TypeError(f"A batch is {kind_of(batch)}; it must be a pair (features, labels).")
-    for name, tensor in zip(("features", "labels"), batch, strict=True):
-        if not isinstance(tensor, torch.Tensor):
-            raise TypeError(
-                f"The {name} of a batch are {kind_of(tensor)}; they must be a tensor: torch.as_tensor(...)."
-            )
     inputs, labels = batch
-    early = fresh and device is not None and torch.device(device).type == "cuda"
-    return inputs.to(device, non_blocking=early), labels.to(device, non_blocking=early)
+    if not (isinstance(inputs, torch.Tensor) and isinstance(labels, torch.Tensor)):
+        name, wrong = ("labels", labels) if isinstance(inputs, torch.Tensor) else ("features", inputs)
+        raise TypeError(f"The {name} of a batch are {kind_of(wrong)}; they must be a tensor: torch.as_tensor(...).")
+    return inputs.to(device, non_blocking=non_blocking), labels.to(device, non_blocking=non_blocking)
 
 
 def kind_of(thing: object) -> str:

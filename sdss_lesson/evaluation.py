@@ -265,11 +265,12 @@ def evaluate(
     classes = class_names(data)
     batches = batches_of(data, batch_size)
     device = device_of(model) if device is None else device
-    fresh = isinstance(batches, DataLoader)
+    # A GPU need not wait for memory that nobody writes to again, as that of a loader's batches.
+    early = isinstance(batches, DataLoader) and device is not None and torch.device(device).type == "cuda"
     tally, dtypes = Tally(), dtypes_of(model)
     with eval_mode(model), torch.no_grad():
         for batch in batches:
-            inputs, labels = unpack(batch, device, fresh=fresh)
+            inputs, labels = unpack(batch, device, non_blocking=early)
             logits = forward(model, inputs, dtypes)
             tally.add(logits, flat_labels(logits, labels))
         counted = tally.result()

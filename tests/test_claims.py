@@ -167,15 +167,28 @@ def test_signatures_are_those_that_were_agreed_on(name, signature):
 
 
 ROOMS = ["catalog", "split", "dataset", "model", "evaluation", "training", "claims", "progress", "plots"]
-ROOMS += ["batches", "tally", "distributed", "mistakes", "auditing", "__main__"]
+ROOMS += [
+    "batches",
+    "tally",
+    "distributed",
+    "parquet",
+    "model_file",
+    "distributed_evaluate",
+    "mistakes",
+    "auditing",
+    "__main__",
+]
 MAY_IMPORT = {
     "dataset": {"catalog"},
     "tally": {"batches"},
     "evaluation": {"batches", "distributed", "tally"},
     "training": {"batches", "evaluation", "progress", "tally"},
+    "parquet": {"catalog", "dataset", "distributed"},
+    "model_file": {"catalog", "model"},
+    "distributed_evaluate": {"distributed", "evaluation", "model_file", "parquet"},
     "mistakes": {"evaluation"},
     "auditing": {"batches", "catalog", "evaluation", "mistakes"},
-    "plots": {*ROOMS} - {"mistakes", "auditing", "__main__"},
+    "plots": {*ROOMS} - {"mistakes", "auditing", "distributed_evaluate", "__main__"},
     "__main__": {"auditing"},
 }
 
