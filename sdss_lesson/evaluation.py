@@ -238,7 +238,7 @@ def evaluate(
         state; or a DataLoader or any other iterable of ``(features, labels)`` batches. Labels are class indices of an
         integer dtype, of shape (N,) or (N, 1).
     batch_size
-        Rows at a time, for a Dataset. It changes the speed and never the counts.
+        Rows at a time, for a Dataset; by default as many as is fast. It changes the speed and never the counts.
     device
         Where the batches are moved to: by default where the model's parameters are. The model itself is not moved.
 

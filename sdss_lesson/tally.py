@@ -10,7 +10,7 @@ from sdss_lesson.batches import BLOCK, kind_of
 
 LOOK_AT = ("cpu",)
 """Where an error is looked for in each block. Elsewhere, looking would mean waiting."""
-FEW = 64
+FEW = 32
 """Up to so many classes are few."""
 
 
@@ -20,6 +20,9 @@ class Tally:
     With 64 rows at a time, the calls would cost more than the counting; and on a GPU, looking at a number means waiting
     for it. There, nothing is looked at before the end.
     """
+
+    _logits: torch.Tensor  # of rows that wait, shape (rows, C)
+    _labels: torch.Tensor
 
     def __init__(self) -> None:
         self._n_classes = 0
@@ -35,8 +38,9 @@ class Tally:
                 self.add(*part)
             return
         begin, end = self._held, self._held + n
-        if end > self._rows:
+        if end > self._rows or logits.dtype is not self._logits.dtype:
             self._count()
+            self._logits = self._logits.to(logits.dtype)
             begin, end = 0, n
         # Copied and not kept: whoever made the batch may write the next one into the same memory.
         self._logits[begin:end] = logits
@@ -65,9 +69,14 @@ class Tally:
         # In double precision the loss, too, hardly depends on the batches. Apple's GPUs have none.
         device = torch.device("cpu") if logits.device.type == "mps" else logits.device
         self._rows = max(1, min(BLOCK, 2**20 // n_classes))
-        self._logits = torch.empty(self._rows, n_classes, dtype=torch.float64, device=device)
+        self._logits = torch.empty(self._rows, n_classes, dtype=logits.dtype, device=device)
+        # Of shape (C, N): with few classes, torch is several times faster where a class, and not a row, is contiguous.
+        few = n_classes <= FEW
+        sides = (n_classes, self._rows) if few else (self._rows, n_classes)
+        doubles = torch.empty(sides, dtype=torch.float64, device=device)
+        self._doubles = doubles if few else doubles.T
         self._labels = torch.empty(self._rows, dtype=torch.int64, device=device)
-        self._ones = torch.ones_like(self._logits[:, 0])
+        self._ones = torch.ones_like(self._doubles[0])
         self._counts = torch.zeros(n_classes**2, dtype=torch.float64, device=device)  # exact below 2**53
         self._loss_sum = torch.zeros((), dtype=torch.float64, device=device)
         self._lowest = self._highest = torch.zeros((), dtype=torch.int64, device=device)
@@ -75,10 +84,9 @@ class Tally:
     def _count(self) -> None:
         if self._held == 0:
             return
-        # Of shape (C, N): with few classes, torch is several times faster where a class, and not a row, is contiguous.
-        logits, labels = self._logits[: self._held].T, self._labels[: self._held]
-        logits = logits.contiguous() if len(logits) <= FEW else logits
         n, n_classes, self._held = self._held, self._n_classes, 0
+        labels = self._labels[:n]
+        logits = self._doubles[:, :n].copy_(self._logits[:n].T)
         lowest, highest = labels.aminmax()
         # A label outside ends in an error below; until then it must be harmless, for a GPU would crash over it.
         labels.clamp_(0, n_classes - 1)

@@ -329,7 +329,7 @@ def test_rows_are_those_of_the_dataset_however_they_are_read():
             evaluate(SAY, Subset(data, beyond))
 
 
-@pytest.mark.parametrize("n_classes", [2, 3, 64, 65, 2_000])
+@pytest.mark.parametrize("n_classes", [2, 3, 32, 33, 2_000])
 def test_blocks_do_not_show(n_classes):
     logits, labels = logits_and_labels(9_000, n_classes)
     confusion = np.zeros((n_classes, n_classes), int)
@@ -338,6 +338,14 @@ def test_blocks_do_not_show(n_classes):
         got = evaluate(SAY, in_batches(logits, labels, size=size))
         assert (got.confusion == confusion).all()
         assert got.loss == pytest.approx(nn.functional.cross_entropy(logits, labels).item(), rel=1e-12)
+
+
+def test_batches_may_differ_in_dtype():
+    logits, labels = logits_and_labels(75)
+    mixed = [(a.to(dtype), b) for dtype in (torch.float32, torch.float64) for a, b in in_batches(logits, labels)]
+    apart = [evaluate(SAY, [batch]) for batch in mixed]
+    same(evaluate(SAY, mixed), sum(apart))
+    same(evaluate(SAY, mixed[::-1]), sum(apart))
 
 
 @pytest.mark.parametrize("place", [0, 8_191, 8_192, 19_999])
