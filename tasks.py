@@ -23,7 +23,7 @@ from pathlib import Path
 from tools import torch_index
 
 ROOT = Path(__file__).resolve().parent
-EXTRAS = "lab,test,lint"
+EXTRAS = "lab,test,lint,big"
 COMMANDS = {
     "lesson": "run the notebooks in order and tick their claims; --data FILE: on your own SDSS export",
     "test": "run every test, and every notebook against its stored outputs",
@@ -34,6 +34,7 @@ COMMANDS = {
     "mixtures": "fit the mixtures that the sample is drawn from; needs --data FILE",
     "sample": "draw the shipped sample from the mixtures again",
     "quality": "measure how good the sample is; needs --data FILE",
+    "bench": "measure how fast the package is, side by side with others, into docs/bench.md",
     "address": "write the repository's address everywhere; NEW: OWNER/NAME",
 }
 TAKE_DATA, NEED_DATA = {"lesson", "claims"}, {"mixtures", "quality"}
@@ -68,10 +69,7 @@ def venv_python(venv: Path) -> Path:
 
 
 def stamp_of(root: Path) -> list[str]:
-    """Three lines for what `.venv` was made from: where it lies, for which Python, and what was asked for.
-
-    The path is a part of it, because a venv that is moved still points to its old place.
-    """
+    """What `.venv` was made from: its place (moved, it would still point there), the Python, and what was asked for."""
     asked = hashlib.sha256(EXTRAS.encode())
     for name in ("pyproject.toml", "constraints.txt"):
         asked.update((root / name).read_bytes())

@@ -1,12 +1,13 @@
 """A catalogue as a PyTorch dataset: scaled magnitudes in, class indices out."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 import torch
-from torch.utils.data import Dataset
+from torch.utils.data import TensorDataset, default_collate
+from torch.utils.data._utils.collate import default_collate_fn_map
 
 from sdss_lesson.catalog import CLASSES, FEATURES
 
@@ -17,7 +18,7 @@ class Scaler(Protocol):
     def transform(self, X: pd.DataFrame | np.ndarray) -> np.ndarray: ...  # noqa: N803 (scikit-learn's name)
 
 
-class SDSSDataset(Dataset[tuple[torch.Tensor, torch.Tensor]]):
+class SDSSDataset(TensorDataset):
     """A map-style dataset of ``(features, label)`` pairs.
 
     Parameters
@@ -76,19 +77,49 @@ class SDSSDataset(Dataset[tuple[torch.Tensor, torch.Tensor]]):
                 f"Feature {columns[column]!r} of row {frame.index[row]} is {array[row, column]}, and a network turns "
                 "one such value into NaN everywhere. Drop rows with missing values first, as load_sdss does."
             )
-        self.features = torch.tensor(array, dtype=torch.get_default_dtype())
-        self.labels = torch.tensor(labels, dtype=torch.int64)
+        super().__init__(torch.tensor(array, dtype=torch.get_default_dtype()), torch.tensor(labels, dtype=torch.int64))
+
+    @property
+    def features(self) -> torch.Tensor:
+        """Shape (N, number of features)."""
+        return self.tensors[0]
+
+    @property
+    def labels(self) -> torch.Tensor:
+        """Shape (N,), int64."""
+        return self.tensors[1]
+
+    def __getitems__(self, indices: Sequence[int]) -> Sequence[tuple[torch.Tensor, ...]]:
+        """A whole batch at once, which a DataLoader then hands on without taking it to pieces."""
+        if type(self).__getitem__ is not SDSSDataset.__getitem__:
+            return [self[index] for index in indices]  # a subclass says what a row is
+        chosen = torch.as_tensor(indices, dtype=torch.int64)  # a Subset made with a tensor hands over scalar tensors
+        return _Rows(self.features[chosen], self.labels[chosen])
+
+
+class _Row(tuple[torch.Tensor, torch.Tensor]):
+    """A pair whose type tells `default_collate` what it is given."""
+
+
+class _Rows(Sequence[tuple[torch.Tensor, ...]]):
+    """The rows of a batch that is one tensor of features and one of labels already."""
+
+    def __init__(self, *tensors: torch.Tensor) -> None:
+        self.tensors = tensors
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.tensors[0])
 
-    def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
-        return self.features[index], self.labels[index]
+    def __getitem__(self, index: Any) -> Any:
+        return _Row(tensor[index] for tensor in self.tensors)
 
-    def __getitems__(self, indices: list[int]) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        """A whole batch at once, so that a DataLoader does not ask row by row."""
-        chosen = torch.as_tensor(indices, dtype=torch.int64)  # a Subset made with a tensor hands over scalar tensors
-        return list(zip(self.features[chosen], self.labels[chosen], strict=True))
+
+def _collate(batch: Sequence[_Row], *, collate_fn_map: object = None) -> list[torch.Tensor]:
+    """Making a batch out of 64 rows takes longer than the network does: where it is one already, it stays one."""
+    return list(batch.tensors) if isinstance(batch, _Rows) else default_collate([tuple(row) for row in batch])
+
+
+default_collate_fn_map[_Row] = _collate  # the documented way to teach `default_collate`, and with it every DataLoader
 
 
 def _transform(scaler: Scaler, values: pd.DataFrame) -> np.ndarray:

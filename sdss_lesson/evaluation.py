@@ -1,7 +1,7 @@
 """An evaluator whose accuracy cannot depend on the batches: it counts whole numbers, and divides at the end."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.distributed as dist
 from torch import nn
-from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
-Batches = Iterable[Sequence[torch.Tensor]]
+from sdss_lesson.batches import Batches, batches_of, class_names, kind_of, unpack
+from sdss_lesson.distributed import gather
+from sdss_lesson.tally import Tally, flat_labels
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,6 +138,45 @@ class Evaluation:
         classes = self.classes or other.classes
         return Evaluation(self.confusion + other.confusion, self.loss_sum + other.loss_sum, classes)
 
+    def all_reduce(self, group: dist.ProcessGroup | None = None) -> "Evaluation":
+        """The evaluation of the rows of all ranks, on every rank. All of them have to call it.
+
+        Parameters
+        ----------
+        group
+            The ranks whose counts are added, each the evaluation of rows of its own; by default all. Nothing else
+            in this package talks to other processes: `evaluate` counts what its own process reads.
+
+        Returns
+        -------
+        Evaluation
+            The same on every rank. The counts are exact, and the loss is the correctly rounded sum of the ranks' own.
+
+        Raises
+        ------
+        ValueError
+            On every rank, when ranks know different numbers of classes, or one has no rows.
+        RuntimeError
+            When there is no process group, or a rank does not come before the group's timeout.
+
+        See Also
+        --------
+        sdss_lesson.distributed.failing_together : for ranks whose `evaluate` may raise, as without rows.
+        """
+        parts = gather(self, group)
+        sizes = [len(part.confusion) for part in parts]
+        if len(set(sizes)) > 1:
+            raise ValueError(
+                f"The ranks know different numbers of classes: {', '.join(map(str, sizes))} on ranks 0 to "
+                f"{len(parts) - 1}. Give every rank the same model."
+            )
+        empty = [str(rank) for rank, part in enumerate(parts) if part.n_samples == 0]
+        if empty:
+            raise ValueError(f"No rows were evaluated on rank {', '.join(empty)}. Use fewer ranks, or more rows.")
+        confusion = np.sum([part.confusion for part in parts], axis=0)
+        names = next((part.classes for part in parts if part.classes), ())
+        return Evaluation(confusion, math.fsum(part.loss_sum for part in parts), names)
+
     def __radd__(self, other: int) -> "Evaluation":
         # sum() begins with 0.
         return self if other == 0 else NotImplemented
@@ -197,7 +238,7 @@ def evaluate(
         state; or a DataLoader or any other iterable of ``(features, labels)`` batches. Labels are class indices of an
         integer dtype, of shape (N,) or (N, 1).
     batch_size
-        Rows at a time, for a Dataset. It changes the speed and never the counts.
+        Rows at a time, for a Dataset; by default as many as is fast. It changes the speed and never the counts.
     device
         Where the batches are moved to: by default where the model's parameters are. The model itself is not moved.
 
@@ -224,35 +265,28 @@ def evaluate(
     classes = class_names(data)
     batches = batches_of(data, batch_size)
     device = device_of(model) if device is None else device
-    total: Evaluation | None = None
+    # A GPU need not wait for memory that nobody writes to again, as that of a loader's batches.
+    early = isinstance(batches, DataLoader) and device is not None and torch.device(device).type == "cuda"
+    tally, dtypes = Tally(), dtypes_of(model)
     with eval_mode(model), torch.no_grad():
         for batch in batches:
-            inputs, labels = unpack(batch, device)
-            logits = forward(model, inputs)
-            part = count(logits, checked_labels(logits, labels))
-            total = part if total is None else total + part
-    if total is None or total.n_samples == 0:
+            inputs, labels = unpack(batch, device, non_blocking=early)
+            logits = forward(model, inputs, dtypes)
+            tally.add(logits, flat_labels(logits, labels))
+        counted = tally.result()
+    if counted is None:
         raise ValueError("There are no rows to evaluate: the loader is empty, or it was an iterator that is used up.")
     # Names are for printing only: those of another number of classes would be wrong.
-    return Evaluation(total.confusion, total.loss_sum, classes if len(classes) == len(total.confusion) else ())
+    return Evaluation(*counted, classes if len(classes) == len(counted[0]) else ())
 
 
-def unpack(batch: Sequence[torch.Tensor], device: torch.device | str | None) -> tuple[torch.Tensor, torch.Tensor]:
-    """The features and labels of a batch, on `device`."""
-    if not isinstance(batch, tuple | list) or len(batch) != 2:
-        raise TypeError(f"A batch is {kind_of(batch)}; it must be a pair (features, labels).")
-    for name, tensor in zip(("features", "labels"), batch, strict=True):
-        if not isinstance(tensor, torch.Tensor):
-            raise TypeError(
-                f"The {name} of a batch are {kind_of(tensor)}; they must be a tensor: torch.as_tensor(...)."
-            )
-    inputs, labels = batch
-    return inputs.to(device), labels.to(device)
+def dtypes_of(model: nn.Module) -> set[torch.dtype]:
+    """The floating-point dtypes of the model's weights."""
+    return {weights.dtype for weights in model.parameters() if weights.is_floating_point()}
 
 
-def forward(model: nn.Module, inputs: torch.Tensor) -> torch.Tensor:
-    """The model's logits, after a check that it can take features of this dtype."""
-    dtypes = {weights.dtype for weights in model.parameters() if weights.is_floating_point()}
+def forward(model: nn.Module, inputs: torch.Tensor, dtypes: set[torch.dtype]) -> torch.Tensor:
+    """The model's logits, after a check that weights of these dtypes can take the features."""
     foreign = bool(dtypes) and inputs.dtype not in dtypes
     if foreign and inputs.is_floating_point():
         raise _other_dtype(inputs, dtypes)
@@ -272,77 +306,6 @@ def _other_dtype(inputs: torch.Tensor, dtypes: set[torch.dtype]) -> TypeError:
         f"The features are {inputs.dtype} and the model's weights {wanted}. Convert the features once, where the "
         f"dataset is built: features.to({wanted})."
     )
-
-
-def checked_labels(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Class indices of shape (N,), int64, after a check that logits of shape (N, C) and labels fit each other."""
-    if not isinstance(logits, torch.Tensor):
-        raise TypeError(f"The model returned {kind_of(logits)}; it must return logits, a tensor of shape (N, C).")
-    if logits.ndim == 2 and logits.shape[1] == 1:
-        raise ValueError(
-            "The logits have one column: this is a binary classifier, and the largest of one column is always the "
-            "first. Give a column for each class: torch.cat([torch.zeros_like(logits), logits], 1)."
-        )
-    if logits.ndim != 2 or logits.shape[1] < 2:
-        raise ValueError(f"The logits have the shape {tuple(logits.shape)}; it must be (N, C), C >= 2 classes.")
-    if not logits.is_floating_point():
-        raise TypeError(f"The logits are {logits.dtype}; they must be floating-point. Return them before any argmax.")
-    if labels.ndim == 2 and labels.shape[1] > 1:
-        raise ValueError(
-            f"The labels have the shape {tuple(labels.shape)}; it must be (N,) or (N, 1). If they are one-hot, "
-            "labels.argmax(1) gives class indices."
-        )
-    if labels.ndim not in (1, 2):
-        raise ValueError(f"The labels have the shape {tuple(labels.shape)}; it must be (N,) or (N, 1).")
-    if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
-        raise TypeError(f"The labels are {labels.dtype}; they must be class indices: labels.long() makes integers.")
-    if len(labels) != len(logits):
-        raise ValueError(f"There are {len(logits)} rows of logits and {len(labels)} labels; they must be as many.")
-    labels, n_classes = labels.long().flatten(), logits.shape[1]
-    outside = (labels < 0) | (labels >= n_classes)
-    if outside.any():
-        raise ValueError(
-            f"A label is {labels[outside][0]}; {n_classes} columns of logits need labels from 0 to {n_classes - 1}."
-        )
-    return labels
-
-
-def count(logits: torch.Tensor, labels: torch.Tensor) -> Evaluation:
-    """The evaluation of one batch, from logits and `checked_labels`."""
-    # On the CPU and in double precision whatever the device: there the loss, too, hardly depends on the batches.
-    logits, labels = logits.detach().cpu().double(), labels.cpu()
-    loss_sum = float(functional.cross_entropy(logits, labels, reduction="sum"))
-    if math.isnan(loss_sum):
-        raise ValueError(
-            "Some logits are NaN or infinite. Check the features for missing values, and the training for a loss "
-            "that is not finite."
-        )
-    n_classes = logits.shape[1]
-    pairs = labels * n_classes + logits.argmax(1)
-    confusion = torch.bincount(pairs, minlength=n_classes**2).reshape(n_classes, n_classes)
-    return Evaluation(confusion.numpy(), loss_sum)
-
-
-def batches_of(data: Dataset[Any] | Batches, batch_size: int | None) -> Batches:
-    """The rows of a dataset in order, `batch_size` at a time; batches that are made already, as they are."""
-    if isinstance(data, Dataset):
-        size = 1024 if batch_size is None else batch_size
-        # A generator of its own: a DataLoader draws a seed even when it does not shuffle, and without one it draws
-        # from the global random state, so that measuring would change the training that follows.
-        return DataLoader(data, batch_size=size, generator=torch.Generator())
-    if batch_size is not None:
-        raise TypeError("batch_size goes with a Dataset. These batches are made already: leave it out.")
-    if not isinstance(data, Iterable):
-        raise TypeError(f"The data are {kind_of(data)}; give a Dataset, a DataLoader or an iterable of batches.")
-    return data
-
-
-def class_names(data: object) -> tuple[str, ...]:
-    """What the dataset, or the dataset inside a loader or subset, calls its classes."""
-    while not hasattr(data, "classes") and hasattr(data, "dataset"):
-        data = data.dataset
-    names = getattr(data, "classes", ())
-    return tuple(map(str, names)) if isinstance(names, list | tuple) else ()
 
 
 def device_of(model: nn.Module) -> torch.device | None:
@@ -369,8 +332,3 @@ def _ratio(part: npt.NDArray[np.int64], whole: npt.NDArray[np.int64]) -> npt.NDA
 
 def _short(value: float) -> str:
     return "–" if np.isnan(value) else f"{value:.3f}"
-
-
-def kind_of(thing: object) -> str:
-    """Its type, for a message."""
-    return f"a {type(thing).__name__}"

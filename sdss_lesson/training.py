@@ -4,24 +4,15 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from functools import reduce
-from operator import add
 
 import pandas as pd
 import torch
 from torch import nn
 
-from sdss_lesson.evaluation import (
-    Batches,
-    Evaluation,
-    checked_labels,
-    count,
-    device_of,
-    evaluate,
-    forward,
-    unpack,
-)
+from sdss_lesson.batches import Batches, unpack
+from sdss_lesson.evaluation import Evaluation, device_of, dtypes_of, evaluate, forward
 from sdss_lesson.progress import progress
+from sdss_lesson.tally import Tally, checked_labels
 
 
 @dataclass(frozen=True)
@@ -91,28 +82,29 @@ def fit(
         raise ValueError(f"epochs={epochs}: train for at least 1.")
     loss_function = nn.CrossEntropyLoss()
     optimizer = torch.optim.Adam(model.parameters(), lr=lr)
-    device = device_of(model)
+    device, dtypes = device_of(model), dtypes_of(model)
     history = History()
     for epoch in progress(range(1, epochs + 1), "training"):
         model.train()
-        seen: list[Evaluation] = []
+        tally = Tally()
         for number, batch in enumerate(train_loader, start=1):
             inputs, labels = unpack(batch, device)
-            logits = forward(model, inputs)
+            logits = forward(model, inputs, dtypes)
             labels = checked_labels(logits, labels)
             loss = loss_function(logits, labels)
-            if not torch.isfinite(loss):
+            if not math.isfinite(loss.item()):
                 raise ValueError(
                     f"The loss is {loss.item()} in epoch {epoch}, batch {number}. Lower the learning rate "
                     f"(lr={lr:g}), and check that the features are scaled."
                 )
-            seen.append(count(logits, labels))
+            tally.add(logits.detach(), labels)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-        if not seen:
+        counted = tally.result()
+        if counted is None:
             raise ValueError(f"There are no training rows in epoch {epoch}: the loader is empty or used up.")
-        running = reduce(add, seen)
+        running = Evaluation(*counted)
         row = Epoch(epoch, running.loss, running.accuracy)
         if val_loader is not None:
             with _random_state_kept(val_loader, device):

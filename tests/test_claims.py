@@ -156,6 +156,7 @@ def test_public_names_are_explained_and_annotated(name):
         ("NeuralNet", "(input_size, hidden_size, num_classes)"),
         ("fit", "(model, train_loader, *, epochs, lr=0.001, val_loader=None)"),
         ("evaluate", "(model, data, *, batch_size=None, device=None)"),
+        ("shard", "(dataset, rank, world_size)"),
         ("claim", "(text, condition, *, margin=None, only_if=True)"),
     ],
 )
@@ -166,13 +167,28 @@ def test_signatures_are_those_that_were_agreed_on(name, signature):
 
 
 ROOMS = ["catalog", "split", "dataset", "model", "evaluation", "training", "claims", "progress", "plots"]
-ROOMS += ["mistakes", "auditing", "__main__"]
+ROOMS += [
+    "batches",
+    "tally",
+    "distributed",
+    "parquet",
+    "model_file",
+    "distributed_evaluate",
+    "mistakes",
+    "auditing",
+    "__main__",
+]
 MAY_IMPORT = {
     "dataset": {"catalog"},
-    "training": {"evaluation", "progress"},
+    "tally": {"batches"},
+    "evaluation": {"batches", "distributed", "tally"},
+    "training": {"batches", "evaluation", "progress", "tally"},
+    "parquet": {"catalog", "dataset", "distributed"},
+    "model_file": {"catalog", "model"},
+    "distributed_evaluate": {"distributed", "evaluation", "model_file", "parquet"},
     "mistakes": {"evaluation"},
-    "auditing": {"catalog", "evaluation", "mistakes"},
-    "plots": {*ROOMS} - {"mistakes", "auditing", "__main__"},
+    "auditing": {"batches", "catalog", "evaluation", "mistakes"},
+    "plots": {*ROOMS} - {"mistakes", "auditing", "distributed_evaluate", "__main__"},
     "__main__": {"auditing"},
 }
 

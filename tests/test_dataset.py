@@ -9,9 +9,11 @@ import torch
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import RobustScaler, StandardScaler
-from torch.utils.data import DataLoader, Dataset, Subset
+from torch.utils.data import ConcatDataset, DataLoader, Dataset, Subset, default_collate
 
 from sdss_lesson import CLASSES, FEATURES, SDSSDataset
+
+FORKS = "fork" in torch.multiprocessing.get_all_start_methods()
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -97,6 +99,46 @@ def test_the_same_items_come_singly_and_in_batches(sample):
         assert torch.equal(y, dataset[at][1])
         assert y.shape == ()
     assert len(list(dataset)) == 20
+
+
+def test_a_batch_is_not_taken_to_pieces(sample, monkeypatch):
+    dataset, stacked = SDSSDataset(sample.head(100)), []
+    monkeypatch.setattr(torch, "stack", lambda *rows, **_: stacked.append(rows))
+    batches = list(DataLoader(dataset, batch_size=32, shuffle=True))
+    assert stacked == []
+    assert sorted(torch.cat([x for x, _ in batches]).tolist()) == sorted(dataset.features.tolist())
+    rows = {(*map(float, x), int(y)) for x, y in dataset}
+    assert {(*x.tolist(), int(y)) for batch in batches for x, y in zip(*batch, strict=True)} == rows
+
+
+def test_rows_of_a_batch_are_collated_as_any_rows(sample):
+    dataset = SDSSDataset(sample.head(20))
+    rows = dataset.__getitems__([4, 1, 4])
+    whole = default_collate(rows)
+    for other in (default_collate(list(rows)), default_collate([dataset[4], dataset[1], dataset[4]])):
+        assert all(torch.equal(a, b) for a, b in zip(whole, other, strict=True))
+        assert type(other) is type(whole) is list
+    assert len(rows) == 3 and torch.equal(rows[-1][0], dataset.features[4])
+    (both,) = DataLoader(ConcatDataset([dataset, dataset]), batch_size=40)
+    assert torch.equal(both[0], torch.cat([dataset.features] * 2))
+
+
+def test_workers_hand_over_the_same_batches(sample):
+    dataset = SDSSDataset(sample.head(100))
+    loader = DataLoader(dataset, batch_size=32, num_workers=1, multiprocessing_context="fork" if FORKS else None)
+    assert torch.equal(torch.cat([x for x, _ in loader]), dataset.features)
+
+
+class Brighter(SDSSDataset):
+    def __getitem__(self, index):
+        features, label = super().__getitem__(index)
+        return features - 1, label
+
+
+def test_a_subclass_says_what_a_row_is(sample):
+    dataset = Brighter(sample.head(20))
+    ((features, _),) = DataLoader(dataset, batch_size=20)
+    assert torch.equal(features, dataset.features - 1)
 
 
 @pytest.mark.parametrize("chosen", [torch.tensor([4, 1]), np.array([4, 1]), [4, 1]], ids=["tensor", "array", "list"])

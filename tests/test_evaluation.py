@@ -16,9 +16,10 @@ import torchmetrics.functional.classification as metrics
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import ConcatDataset, DataLoader, Dataset, IterableDataset, Subset, TensorDataset
 
-from sdss_lesson import Evaluation, NeuralNet, SDSSDataset, evaluate
+from sdss_lesson import Evaluation, NeuralNet, SDSSDataset, evaluate, tally
 
 SAY = nn.Identity()  # a "model" whose features are its logits
 
@@ -298,6 +299,107 @@ def test_a_name_is_kept_when_parts_are_added():
     assert (a + b).classes == (b + a).classes == sum([a, b]).classes == ("x", "y")
 
 
+class Doubled(TensorDataset):
+    """Its rows are not what its tensors hold."""
+
+    def __getitem__(self, at):
+        x, y = super().__getitem__(at)
+        return 2 * x, y
+
+
+def test_rows_are_those_of_the_dataset_however_they_are_read():
+    logits, labels = logits_and_labels(300)
+    data = TensorDataset(logits, labels)
+    for chosen in (
+        range(9, 300),
+        range(1, 300, 7),
+        range(299, 0, -1),
+        [4, 1, 4],
+        torch.tensor([4, 1]),
+        np.arange(1, 5),
+    ):
+        rows = torch.as_tensor(list(chosen))
+        expected = evaluate(SAY, [(logits[rows], labels[rows])])
+        for size in (None, 2):
+            same(evaluate(SAY, Subset(data, chosen), batch_size=size), expected)
+        same(evaluate(SAY, Subset(Subset(data, range(1, 300)), rows - 1)), expected)
+    assert evaluate(SAY, Doubled(logits, labels)).loss == evaluate(SAY, [(2 * logits, labels)]).loss
+    for beyond in (range(290, 301), [300]):
+        with pytest.raises(IndexError):
+            evaluate(SAY, Subset(data, beyond))
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 32, 33, 2_000])
+def test_blocks_do_not_show(n_classes):
+    logits, labels = logits_and_labels(9_000, n_classes)
+    confusion = np.zeros((n_classes, n_classes), int)
+    np.add.at(confusion, (labels.numpy(), logits.numpy().argmax(1)), 1)
+    for size in (7, 8_192, 8_999, 9_000):
+        got = evaluate(SAY, in_batches(logits, labels, size=size))
+        assert (got.confusion == confusion).all()
+        assert got.loss == pytest.approx(nn.functional.cross_entropy(logits, labels).item(), rel=1e-12)
+
+
+def test_batches_may_differ_in_dtype():
+    logits, labels = logits_and_labels(75)
+    mixed = [(a.to(dtype), b) for dtype in (torch.float32, torch.float64) for a, b in in_batches(logits, labels)]
+    apart = [evaluate(SAY, [batch]) for batch in mixed]
+    same(evaluate(SAY, mixed), sum(apart))
+    same(evaluate(SAY, mixed[::-1]), sum(apart))
+
+
+@pytest.mark.parametrize("place", [0, 8_191, 8_192, 19_999])
+def test_what_is_wrong_is_found_in_any_block(place):
+    logits, labels = logits_and_labels(20_000)
+    for label in (-100, -1, 3, 255):
+        wrong = labels.clone()
+        wrong[place] = label
+        with pytest.raises(ValueError, match=f"A label is {label}; 3 columns"):
+            evaluate(SAY, in_batches(logits, wrong, size=100))
+    logits[place, 1] = math.nan
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        evaluate(SAY, in_batches(logits, labels, size=100))
+
+
+class Looks(TorchDispatchMode):
+    """Counts how often somebody looks at a number, for which a GPU would have to be waited for."""
+
+    def __init__(self):
+        super().__init__()
+        self.n = 0
+
+    def __torch_dispatch__(self, call, types, args=(), kwargs=None):
+        asked = call.name().partition(".")[0]
+        elsewhere = asked == "aten::_to_copy" and "device" in (kwargs or {})
+        self.n += elsewhere or asked in {"aten::_local_scalar_dense", "aten::item", "aten::equal", "aten::nonzero"}
+        return call(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("size", [16, 64, 1_024])
+def test_numbers_are_looked_at_once_in_thousands_of_rows(size):
+    batches = in_batches(*logits_and_labels(3 * 8_192, dtype=torch.float32), size=size)
+    with Looks() as looks:
+        evaluate(NeuralNet(3, 4, 3), batches)
+    assert 0 < looks.n <= 3 * 3 + 3
+    with Looks() as looks:
+        for _, labels in batches:
+            labels.sum().item()
+    assert looks.n == len(batches), "the counter works"
+
+
+def test_on_a_gpu_numbers_are_looked_at_once_in_all(monkeypatch):
+    # No GPU is at hand: the one thing that the code asks about the device is answered as it would be there.
+    monkeypatch.setattr(tally, "LOOK_AT", ())
+    logits, labels = logits_and_labels(5 * 8_192)
+    with Looks() as looks:
+        got = evaluate(SAY, in_batches(logits, labels, size=64))
+    assert looks.n <= 3, "three numbers of a tensor that is on the CPU by then"
+    same(got, evaluate(SAY, [(logits, labels)]))
+    labels[3] = 3
+    with pytest.raises(ValueError, match="A label is 3"):
+        evaluate(SAY, in_batches(logits, labels, size=64))
+
+
 # What it leaves alone
 
 
@@ -370,6 +472,41 @@ def test_gradients_stay_as_they_were(grad):
     torch.set_grad_enabled(grad)
     evaluate(Net(), [logits_and_labels(dtype=torch.float32)])
     assert torch.is_grad_enabled() is grad
+
+
+class Overwrites(nn.Module):
+    """Works in place: in its input, and in one piece of memory for all its logits."""
+
+    def __init__(self, n):
+        super().__init__()
+        self.memory = torch.empty(n, 3, dtype=torch.float64)
+
+    def forward(self, x):
+        logits = self.memory[: len(x)].copy_(x)
+        x.zero_()
+        return logits
+
+
+def reusing(logits, labels, size):
+    """Batches that are all in the same memory, one after the other."""
+    x, y = logits[:size].clone(), labels[:size].clone()
+    for a, b in in_batches(logits, labels, size=size):
+        yield x[: len(a)].copy_(a), y[: len(b)].copy_(b)
+
+
+def test_memory_may_be_used_again_for_the_next_batch():
+    logits, labels = logits_and_labels(20_000)
+    expected = evaluate(SAY, [(logits, labels)])
+    same(evaluate(Overwrites(64), reusing(logits, labels, 64)), expected)
+    same(evaluate(SAY, reusing(logits, labels, 64)), expected)
+
+
+def test_a_model_that_works_in_place_leaves_the_dataset_alone():
+    logits, labels = logits_and_labels(20_000)
+    data = TensorDataset(logits.clone(), labels)
+    for rows in (data, Subset(data, range(9, 20_000)), Subset(data, [4, 1])):
+        evaluate(Overwrites(20_000), rows)
+        assert torch.equal(data.tensors[0], logits)
 
 
 def test_the_dataset_form_draws_nothing_from_any_global_random_state():

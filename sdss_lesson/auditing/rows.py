@@ -10,8 +10,8 @@ import pandas as pd
 import torch
 from torch.utils.data import Dataset
 
+from sdss_lesson.batches import batches_of, class_names, kind_of, unpack
 from sdss_lesson.catalog import FEATURES
-from sdss_lesson.evaluation import batches_of, class_names, kind_of, unpack
 
 Names = str | Sequence[Hashable] | None
 Floats = npt.NDArray[np.floating[Any]]

@@ -33,7 +33,7 @@ from sdss_lesson.auditing.rows import (
     stacked_keys,
 )
 from sdss_lesson.auditing.split_report import COINCIDENCE, MEND, SplitReport
-from sdss_lesson.evaluation import kind_of
+from sdss_lesson.batches import kind_of
 
 Data: TypeAlias = pd.DataFrame | Dataset[Any] | npt.NDArray[Any] | torch.Tensor
 

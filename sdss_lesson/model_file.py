@@ -1,0 +1,69 @@
+"""Keep a trained `NeuralNet` in a file, together with the scaling that its features need."""
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+
+from sdss_lesson.catalog import CLASSES, FEATURES
+from sdss_lesson.model import NeuralNet
+
+
+@dataclass(frozen=True)
+class Standard:
+    """What is left of a fitted ``StandardScaler``: mean and scale of each feature, each of shape (F,)."""
+
+    mean: npt.NDArray[np.float64]
+    scale: npt.NDArray[np.float64]
+
+    def transform(self, X: pd.DataFrame | np.ndarray) -> np.ndarray:  # noqa: N803 (scikit-learn's name)
+        """Features of shape (N, F), centred and scaled."""
+        return (np.asarray(X, dtype=np.float64) - self.mean) / self.scale
+
+
+def save_model(path: str | os.PathLike[str], model: NeuralNet, scaler: Any) -> None:
+    """Write a model and a fitted ``StandardScaler`` to one file, which `load_model` reads.
+
+    It is a dictionary saved by `torch.save`: ``"state_dict"``, and ``"mean"`` and ``"scale"`` as float64 tensors of
+    shape (F,). The sizes of the network are those of its weights.
+
+    Raises
+    ------
+    AttributeError
+        When the scaler has no ``mean_`` and ``scale_``: it is not fitted, or no ``StandardScaler``.
+    """
+    scaling = {"mean": torch.tensor(scaler.mean_), "scale": torch.tensor(scaler.scale_)}
+    torch.save({"state_dict": model.state_dict(), **scaling}, path)
+
+
+def load_model(path: str | os.PathLike[str]) -> tuple[NeuralNet, Standard]:
+    """Read a file of `save_model`, for the `FEATURES` and `CLASSES` of the lesson, without running code from it.
+
+    Raises
+    ------
+    ValueError
+        When the file is not there, or is no such file. It is loaded with ``weights_only=True``, so that a file from
+        elsewhere can hold wrong numbers at worst.
+    """
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+        state = found["state_dict"]
+        (hidden, n_features), n_classes = state["l1.weight"].shape, len(state["l2.weight"])
+        model = NeuralNet(n_features, hidden, n_classes).to(state["l1.weight"].dtype)
+        model.load_state_dict(state)
+        scaler = Standard(found["mean"].numpy(), found["scale"].numpy())
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror or error}.") from None
+    except Exception as error:  # a file that is something else fails in any way
+        reason = str(error).split("\n")[0]
+        raise ValueError(f"{path} is no file that save_model wrote ({type(error).__name__}: {reason}).") from None
+    if (n_features, n_classes) != (len(FEATURES), len(CLASSES)):
+        raise ValueError(
+            f"The model in {path} has {n_features} features and {n_classes} classes; it needs {len(FEATURES)} "
+            f"({', '.join(FEATURES)}) and {len(CLASSES)} ({', '.join(CLASSES)})."
+        )
+    return model.eval(), scaler
