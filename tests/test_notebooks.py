@@ -190,6 +190,32 @@ SLIPS = {
     return torch.cat([(model(x).argmax(1) == y).double() for x, y in loader]).mean().item()""": "grad-enabled",
         "def patient(model, loader): pass": "returned None",
     },
+    "reduce": {
+        "def my_reduce(ranks): return np.mean([hits / rows for hits, rows in ranks])": "one vote",
+        "def my_reduce(ranks): return ranks[0][0] / sum(rows for _, rows in ranks)": "Add the hits",
+        "def my_reduce(ranks): return ranks[-1][0] / sum(rows for _, rows in ranks)": "Add the hits",
+        "def my_reduce(ranks): return sum(hits for hits, _ in ranks) / len(ranks)": "Divide by the rows",
+        "def my_reduce(ranks): return 55": "55 of 80",
+    },
+    "my-shard": {
+        "def my_shard(n, rank, world_size): return range(n)[rank * -(-n // world_size) :][: -(-n // world_size)]": (
+            "Spread the rest"
+        ),
+        "def my_shard(n, rank, world_size): return range(rank * (n // world_size), (rank + 1) * (n // world_size))": (
+            "is on no rank"
+        ),
+        "def my_shard(n, rank, world_size): return [(rank + i * world_size) % n for i in range(-(-n // world_size))]": (
+            "are counted"
+        ),
+        "def my_shard(n, rank, world_size): return range(n)": "are counted",
+        "def my_shard(n, rank, world_size): return range(rank + 1, n, world_size)": "row 0 is on no rank",
+    },
+    "log": {
+        "did, of_all = 'padded', 0.92": "Look for 480",
+        "did, of_all = 'mean of ranks', 0.92": "Look for 480",
+        "did, of_all = 'one rank', (0.96 + 0.94 + 0.95 + 0.5) / 4": "the mean of the ranks",
+        "did, of_all = 'one rank', 0.3": "add the hits",
+    },
     "open-once": {
         """def my_protocol(settings, learn, score):
     return max(settings, key=lambda s: score(learn(s), "test")), 0.95""": "opened 3 times",
@@ -272,6 +298,7 @@ def test_there_are_notebooks():
         "04_accuracy_per_epoch",
         "05_an_honest_protocol",
         "06_bug_hunt",
+        "07_beyond_one_machine",
     ]
 
 

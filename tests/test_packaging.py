@@ -101,3 +101,9 @@ def test_an_editable_install_has_one_copy_of_the_sample(tree: Path, tmp_path: Pa
     assert not any(name.endswith(".csv") for name in files)
     assert [text.decode().strip() for name, text in files.items() if name.endswith(".pth")] == [str(tree)]
     assert list(tree.rglob(SAMPLE)) == [tree / "data" / SAMPLE]
+
+
+def test_nothing_stands_in_the_way_of_the_environment_on_binder():
+    # repo2docker takes any of these in place of environment.yml.
+    for name in ("Dockerfile", "binder", ".binder"):
+        assert not (ROOT / name).exists()

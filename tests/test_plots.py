@@ -134,6 +134,7 @@ FIGURES = {
     ),
     **{f"two curves, {name}": lambda values=values: plots.two_curves(values, [0.93] * len(values))
        for name, values in [("few values", PRINTED), ("constant", [0.0] * 20), ("true", [0.93] * 9), ("one", [0.01])]},
+    "by rank": lambda: plots.by_rank({2: [0.9, 0.95], 4: [0.99, 0.91, 0.0, 1.0]}, 0.93, title="T"),
     "search": lambda: plots.search(TRIED, title="long " * 30),
     "search, one dot each": lambda: plots.search(TRIED[:2], title="T"),
     "search, all the same": lambda: plots.search(TRIED.assign(val_accuracy=0.5), title="T"),
@@ -423,6 +424,14 @@ def test_duplicated_share_draws_lines_through_what_is_predicted_and_dots_for_wha
     # Beneath the label at the top, in the order in which the lines arrive there.
     heights = {name: text.xy[1] for name, text in labels.items()}
     assert heights["512 units, of a hundred rows"] > heights["nearest neighbour"] > heights["8 units"]
+
+
+def test_by_rank_shows_what_each_rank_prints_and_the_accuracy_of_all_rows():
+    own = {2: [0.9, 0.95], 4: [0.99, 0.91, 0.0, 1.0]}
+    for axes, (processes, values) in zip(plots.by_rank(own, 0.93, title="T"), own.items(), strict=True):
+        np.testing.assert_array_equal(dots(axes, plots.BROKEN, "s"), np.column_stack([range(processes), values]))
+        assert [line for line in axes.lines if line.get_color() == plots.RIGHT and set(line.get_ydata()) == {0.93}]
+        assert axes.get_title(loc="left") == f"{processes} processes"
 
 
 def test_a_search_has_a_panel_for_each_knob_with_every_setting_and_the_optimizers_means():

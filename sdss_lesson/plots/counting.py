@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sdss_lesson.plots.style import BROKEN, GREY, INK, RIGHT, dots, label_ends, new_axes, note
+from sdss_lesson.plots.style import BROKEN, GREY, INK, RIGHT, dots, label_ends, new_axes, new_panels, note
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -123,3 +123,32 @@ def against_batch_size(
             axes.axvline(at[rest], color=GREY, linewidth=1, linestyle=":")
             note(axes, "one batch holds\nall rows", (at[rest], 0.6), INK, (-6, 0), ha="right", va="center")
     return axes
+
+
+def by_rank(printed: Mapping[int, Sequence[float]], accuracy: float, *, title: str) -> "list[Axes]":
+    """Draw the accuracy that each rank prints, beside that of all rows.
+
+    Parameters
+    ----------
+    printed
+        Number of processes -> the fraction that rank 0, 1, ... prints.
+    accuracy
+        Of all rows, a fraction.
+    title
+        The message.
+
+    Returns
+    -------
+    list of Axes
+        One for each number of processes.
+    """
+    panels = new_panels(title, 1, len(printed), height=3.3)[0]
+    for axes, (processes, values) in zip(panels, printed.items(), strict=True):
+        axes.set(xlim=(-0.5, processes - 0.5), ylim=(0, 1), xticks=range(processes), xlabel="rank")
+        axes.axhline(accuracy, color=RIGHT, linewidth=2)
+        dots(axes, range(processes), values, BROKEN, "s", 6)
+        axes.set_title(f"{processes} processes", loc="left", fontsize=11, color=INK)
+        axes.tick_params(labelleft=axes is panels[0])
+    panels[0].set_ylabel("accuracy")
+    label_ends(panels[-1], [("all rows", accuracy, RIGHT)])
+    return list(panels)
