@@ -77,17 +77,13 @@ class SDSSDataset(TensorDataset):
                 f"Feature {columns[column]!r} of row {frame.index[row]} is {array[row, column]}, and a network turns "
                 "one such value into NaN everywhere. Drop rows with missing values first, as load_sdss does."
             )
-        super().__init__(torch.tensor(array, dtype=torch.get_default_dtype()), torch.tensor(labels, dtype=torch.int64))
+        self.features = torch.tensor(array, dtype=torch.get_default_dtype())
+        self.labels = torch.tensor(labels, dtype=torch.int64)
 
     @property
-    def features(self) -> torch.Tensor:
-        """Shape (N, number of features)."""
-        return self.tensors[0]
-
-    @property
-    def labels(self) -> torch.Tensor:
-        """Shape (N,), int64."""
-        return self.tensors[1]
+    def tensors(self) -> tuple[torch.Tensor, ...]:  # type: ignore[override]
+        """Features and labels, where a TensorDataset keeps them; so that either may be set."""
+        return self.features, self.labels
 
     def __getitems__(self, indices: Sequence[int]) -> Sequence[tuple[torch.Tensor, ...]]:
         """A whole batch at once, which a DataLoader then hands on without taking it to pieces."""

@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import RobustScaler, StandardScaler
 from torch.utils.data import ConcatDataset, DataLoader, Dataset, Subset, default_collate
 
-from sdss_lesson import CLASSES, FEATURES, SDSSDataset
+from sdss_lesson import CLASSES, FEATURES, NeuralNet, SDSSDataset, evaluate
 
 FORKS = "fork" in torch.multiprocessing.get_all_start_methods()
 
@@ -127,6 +127,14 @@ def test_workers_hand_over_the_same_batches(sample):
     dataset = SDSSDataset(sample.head(100))
     loader = DataLoader(dataset, batch_size=32, num_workers=1, multiprocessing_context="fork" if FORKS else None)
     assert torch.equal(torch.cat([x for x, _ in loader]), dataset.features)
+
+
+def test_labels_that_are_set_are_the_labels_from_then_on(sample):
+    dataset = copy.deepcopy(SDSSDataset(sample.head(20)))
+    dataset.labels = torch.full((20,), 2)
+    ((_, labels),) = DataLoader(dataset, batch_size=20)
+    assert labels.tolist() == [2] * 20 == [int(label) for _, label in dataset]
+    assert evaluate(NeuralNet(5, 4, 3), dataset).support.tolist() == [0, 0, 20]
 
 
 class Brighter(SDSSDataset):

@@ -196,16 +196,20 @@ def measure(sizes: Iterable[int], *, pairs: int = 9) -> tuple[pd.DataFrame, pd.D
 
 
 STREAM = """
-import resource, sys, time
-import torch
+import sys, time
+import psutil, pyarrow.parquet, torch
 from sdss_lesson import NeuralNet, ParquetBatches, evaluate
-import pyarrow.parquet
 torch.set_num_threads(1)
-unit = 2**20 if sys.platform == "darwin" else 2**10
-before, begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
-assert evaluate(NeuralNet(5, 16, 3), ParquetBatches(sys.argv[1])).n_samples == int(sys.argv[2])
-seconds = time.perf_counter() - begun
-print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / unit, seconds)
+memory = lambda: psutil.Process().memory_info().rss / 2**20
+before = peak = memory()
+def watched():
+    global peak
+    for batch in ParquetBatches(sys.argv[1]):
+        yield batch
+        peak = max(peak, memory())
+begun = time.perf_counter()
+assert evaluate(NeuralNet(5, 16, 3), watched()).n_samples == int(sys.argv[2])
+print(peak - before, time.perf_counter() - begun)
 """
 
 
