@@ -5,6 +5,7 @@ meets both. It takes some minutes.
 """
 
 import importlib.util
+import math
 import os
 import platform
 import re
@@ -31,6 +32,8 @@ from sdss_lesson import CLASSES, FEATURES, NeuralNet, SDSSDataset, evaluate, fit
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "docs" / "bench.md"
 SIZES = [10_000, 100_000, 1_000_000, 5_000_000]
+MOMENT = 0.1
+"""Seconds."""
 PER_ROW_UP_TO, SMALL_BATCHES_UP_TO = 100_000, 1_000_000
 EVALUATE_SLICES, EVALUATE_ARTICLE = "`evaluate` : limit", "`evaluate` : article's loop"
 LOADER, FIT = "loader : per-row loader", "`fit` : bare training"
@@ -146,15 +149,21 @@ def bare_training(model: nn.Module, loader: Loader) -> None:
 
 def ratio(ours: Work, theirs: Work, pairs: int) -> float:
     """How many times as long ours takes: the median over pairs, after one pair to warm up."""
-    found = []
-    for pair in range(pairs + 1):
-        times = {}
-        for work in (ours, theirs) if pair % 2 else (theirs, ours):
-            begun = time.perf_counter()
+
+    def timed(work: Work, times: int) -> float:
+        begun = time.perf_counter()
+        for _ in range(times):
             work()
-            times[work] = time.perf_counter() - begun
-        found.append(times[ours] / times[theirs])
-    return statistics.median(found[1:])
+        return time.perf_counter() - begun
+
+    # What is over in a moment is done several times, or a glance of the machine at something else would be measured.
+    times = math.ceil(MOMENT / (timed(theirs, 1) + timed(ours, 1)))
+    found = []
+    for pair in range(pairs):
+        first, second = (ours, theirs) if pair % 2 else (theirs, ours)
+        taken = {first: timed(first, times), second: timed(second, times)}
+        found.append(taken[ours] / taken[theirs])
+    return statistics.median(found)
 
 
 def over_loader(rows: SDSSDataset, size: int, pairs: int) -> dict[str, float]:
