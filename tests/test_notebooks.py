@@ -191,11 +191,15 @@ SLIPS = {
         "def patient(model, loader): pass": "returned None",
     },
     "reduce": {
-        "def my_reduce(ranks): return np.mean([hits / rows for hits, rows in ranks])": "one vote",
-        "def my_reduce(ranks): return ranks[0][0] / sum(rows for _, rows in ranks)": "Add the hits",
-        "def my_reduce(ranks): return ranks[-1][0] / sum(rows for _, rows in ranks)": "Add the hits",
+        "def my_reduce(ranks): return np.mean([hits / rows for hits, rows in ranks])": "mean of the ranks",
+        "def my_reduce(ranks): return ranks[0][0] / sum(rows for _, rows in ranks)": "Add the hits, too",
+        "def my_reduce(ranks): return ranks[-1][0] / sum(rows for _, rows in ranks)": "Add the hits, too",
+        "def my_reduce(ranks): return ranks[-1][0] / ranks[-1][1]": "of one rank",
+        "def my_reduce(ranks): return sum(hits for hits, _ in ranks) / ranks[-1][1]": "rows of one rank",
+        "def my_reduce(ranks): return 55, 80": "one number",
         "def my_reduce(ranks): return sum(hits for hits, _ in ranks) / len(ranks)": "Divide by the rows",
-        "def my_reduce(ranks): return 55": "55 of 80",
+        "def my_reduce(ranks): return 55": "not hits over rows",
+        "def my_reduce(ranks): return 0.6875": "not hits over rows",
     },
     "my-shard": {
         "def my_shard(n, rank, world_size): return range(n)[rank * -(-n // world_size) :][: -(-n // world_size)]": (
@@ -215,6 +219,7 @@ SLIPS = {
         "did, of_all = 'mean of ranks', 0.92": "Look for 480",
         "did, of_all = 'one rank', (0.96 + 0.94 + 0.95 + 0.5) / 4": "the mean of the ranks",
         "did, of_all = 'one rank', 0.3": "add the hits",
+        "did, of_all = 'first rank', 0.92": "one of the three",
     },
     "open-once": {
         """def my_protocol(settings, learn, score):

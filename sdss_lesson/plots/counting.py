@@ -126,12 +126,12 @@ def against_batch_size(
 
 
 def by_rank(printed: Mapping[int, Sequence[float]], accuracy: float, *, title: str) -> "list[Axes]":
-    """Draw the accuracy that each rank prints, beside that of all rows.
+    """Draw each rank's hits over the number of all rows, beside the accuracy of all rows.
 
     Parameters
     ----------
     printed
-        Number of processes -> the fraction that rank 0, 1, ... prints.
+        Number of processes -> hits of rank 0, 1, ... over all rows: fractions.
     accuracy
         Of all rows, a fraction.
     title
@@ -149,6 +149,6 @@ def by_rank(printed: Mapping[int, Sequence[float]], accuracy: float, *, title: s
         dots(axes, range(processes), values, BROKEN, "s", 6)
         axes.set_title(f"{processes} processes", loc="left", fontsize=11, color=INK)
         axes.tick_params(labelleft=axes is panels[0])
-    panels[0].set_ylabel("accuracy")
-    label_ends(panels[-1], [("all rows", accuracy, RIGHT)])
+    panels[0].set_ylabel("hits of the rank / all rows")
+    label_ends(panels[-1], [("accuracy of\nall rows", accuracy, RIGHT)])
     return list(panels)
