@@ -14,7 +14,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from sdss_lesson import load_sdss, split_by_object
-from tools import harder, mixtures, quality, sample
+from tools import mixtures, quality, sample
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 BANDS = ["u", "g", "r", "i", "z"]
@@ -266,5 +266,5 @@ def test_the_harder_survey_has_other_shares_and_trees_reach_83_percent(harder_cs
     split = split_by_object(frame)
     with threadpool_limits(1):
         assert quality.accuracy(quality.trees, split.train, split.test, 0) == pytest.approx(0.83, abs=0.012)
-    bands = frame.groupby("objid")[harder.BANDS]
+    bands = frame.groupby("objid")[BANDS]
     assert (bands.nunique() == 1).all(axis=None)  # two spectra, one photograph

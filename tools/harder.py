@@ -12,12 +12,11 @@ import numpy as np
 import pandas as pd
 
 from tools import sample
+from tools.mixtures import BANDS
 
 SHARES = {"GALAXY": 0.60, "QSO": 0.19, "STAR": 0.21}
 NOISE = 0.2
 """Magnitudes, one standard deviation: so much that gradient-boosted trees reach 83 %."""
-
-BANDS = ["u", "g", "r", "i", "z"]
 
 
 def draw(mixtures: dict[str, Any]) -> pd.DataFrame:
