@@ -101,12 +101,13 @@ window.belowRandom = (() => {
   }
 
   function drawSawtooth(svg, hits, batchSize, top, now) {
+    const laws = Array.from({ length: top }, (_, i) => law(hits, i + 1));
+    const most = Math.max(...laws.slice(0, hits.length - 1).map((found) => found.broken));
     const words =
       `Printed accuracy against batch sizes from 1 to ${top}. At ${batchSize}: broken loop ${now.broken.toFixed(4)}, ` +
       `fixed loop ${now.fixed.toFixed(4)}, mean of the batches ${now.meanOfBatches.toFixed(4)}. ` +
-      `The broken loop is a sawtooth, up to the cliff at ${hits.length}.`;
+      `Below ${hits.length} the broken loop prints at most ${most.toFixed(4)}, from there on the truth.`;
     const { x, y } = axes(svg, top, 1, "batch size of the test loader", "printed accuracy", words);
-    const laws = Array.from({ length: top }, (_, i) => law(hits, i + 1));
     const points = (name) => laws.map((found, i) => [x(i + 1), y(found[name])]);
     add(svg, "path", { class: "play-axis", d: `M${x(batchSize)} ${BOX.top}V${BOX.bottom}` });
     line(svg, "fixed", points("fixed"));
