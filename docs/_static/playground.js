@@ -78,13 +78,16 @@ window.belowRandom = (() => {
   }
 
   function marker(svg, kind, x, y) {
-    const shapes = { broken: "m-6 -6h12v12h-12z", fixed: "m-8 0a8 8 0 1 0 16 0a8 8 0 1 0 -16 0z", mean: "m0 -5l5 5l-5 5l-5 -5z" };
+    const circle = "m-8 0a8 8 0 1 0 16 0a8 8 0 1 0 -16 0z";
+    const shapes = { broken: "m-6 -6h12v12h-12z", fixed: circle, mean: "m0 -5l5 5l-5 5l-5 -5z" };
     add(svg, "path", { class: `play-marker play-${kind}`, d: `M${x} ${y}${shapes[kind]}` });
   }
 
   function drawTrace(svg, rows, { trace }) {
     const last = trace[trace.length - 1];
-    const words = `n_correct after each of ${trace.length} batches: with += it climbs to ${last.accumulated}, with = it ends at ${last.overwritten}.`;
+    const words =
+      `n_correct after each of ${trace.length} batches: ` +
+      `with += it climbs to ${last.accumulated}, with = it ends at ${last.overwritten}.`;
     const { x, y } = axes(svg, trace.length, rows, "batches so far", "n_correct (rows)", words);
     const ends = { fixed: last.accumulated, broken: last.overwritten };
     for (const [kind, counter] of [["fixed", "accumulated"], ["broken", "overwritten"]]) {
@@ -144,16 +147,15 @@ window.belowRandom = (() => {
       const count = Math.round((sliders.accuracy.valueAsNumber * rows) / 100);
       const hits = testRows(rows, count, find("first").checked);
       const now = law(hits, batchSize);
-      const { trace } = now;
-      const last = trace[trace.length - 1];
+      const last = now.trace[now.trace.length - 1];
       const settings = { batch: batchSize, rows, accuracy: `${sliders.accuracy.value} %, ${count} hits` };
       for (const [name, text] of Object.entries(settings)) {
         document.querySelector(`output[for="play-${name}"]`).textContent = text;
         sliders[name].setAttribute("aria-valuetext", text);
       }
-      const shares = trace.map((batch) => `${batch.overwritten}/${batch.rows}`);
+      const shares = now.trace.map((batch) => `${batch.overwritten}/${batch.rows}`);
       if (shares.length > 4) shares.splice(2, shares.length - 3, "…");
-      const batches = `${trace.length} ${trace.length === 1 ? "batch" : "batches"}`;
+      const batches = `${now.trace.length} ${now.trace.length === 1 ? "batch" : "batches"}`;
       say(find("broken"), now.broken, `hits in the last batch ${last.overwritten} / all rows ${rows}`);
       say(find("fixed"), now.fixed, `all hits ${count} / all rows ${rows}`);
       say(find("mean"), now.meanOfBatches, `(${shares.join(" + ")}) / ${batches}`);
