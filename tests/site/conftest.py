@@ -19,6 +19,17 @@ FLAGS += ["--disable-component-update", "--disable-sync"]
 FLAGS += ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]  # what asks for another host gets no answer
 
 
+weights: dict[str, tuple[int, int]] = {}
+"""Requests and bytes of each page that was opened: to print them at the end."""
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if weights:
+        terminalreporter.section("requests and kB (not compressed) of each page")
+    for path, (requests, size) in sorted(weights.items()):
+        terminalreporter.write_line(f"{requests:4d} {size / 1000:6.0f}  {path}")
+
+
 class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         pass
@@ -59,7 +70,10 @@ def new_page(browser: Browser, site_url: str, complaints: list[str]) -> Iterator
 
     def new_page(size: tuple[int, int] = DESKTOP, scheme: str = "light") -> Page:
         context = browser.new_context(
-            viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, service_workers="block"
+            viewport={"width": size[0], "height": size[1]},
+            color_scheme=scheme,
+            service_workers="block",
+            reduced_motion="reduce",  # or a colour may be measured half way to another
         )
         contexts.append(context)
         context.set_default_timeout(10_000)
