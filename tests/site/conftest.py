@@ -76,7 +76,6 @@ def new_page(browser: Browser, site_url: str, complaints: list[str]) -> Iterator
             reduced_motion="reduce",  # or a colour may be measured half way to another
         )
         contexts.append(context)
-        context.set_default_timeout(10_000)
 
         def outside(url: str) -> None:
             if not url.startswith((site_url, "data:", "blob:", "about:")):
