@@ -42,10 +42,11 @@ def main(options: Sequence[str]) -> int:
     from tools import site
 
     need_browser()
-    code = site.main([])
+    if code := site.main([]):
+        return code
     # The tests one folder up need torch, which the site's environment lacks: their conftest.py is left out.
     pytest = [str(site.site_python()), "-m", "pytest", "tests/site", "--confcutdir=tests/site", *options]
-    return code or subprocess.call(pytest, cwd=ROOT)
+    return subprocess.call(pytest, cwd=ROOT)
 
 
 if __name__ == "__main__":

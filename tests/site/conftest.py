@@ -25,7 +25,7 @@ weights: dict[str, tuple[int, int]] = {}
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if weights:
-        terminalreporter.section("requests and kB (not compressed) of each page")
+        terminalreporter.section("requests, kB (not compressed) and name of each page")
     for path, (requests, size) in sorted(weights.items()):
         terminalreporter.write_line(f"{requests:4d} {size / 1000:6.0f}  {path}")
 
