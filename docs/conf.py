@@ -1,0 +1,54 @@
+"""How Sphinx makes the site. `tools/site.py` lays the pages out in build/site-src and calls it."""
+
+import os
+import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+# autodoc imports the package and what it needs. They come last, so that Sphinx finds its own libraries first.
+sys.path += [str(ROOT), *os.environ.get("SITE_IMPORTS", "").split(os.pathsep)]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+
+project = "Below Random"
+author = "The Below Random authors"
+release = PROJECT["version"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+smartquotes = False
+
+# What is stored is shown: nothing runs.
+nb_execution_mode = "off"
+nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # its default loads scripts from two other hosts
+myst_heading_anchors = 3
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+napoleon_google_docstring = False
+python_use_unqualified_type_names = True
+
+html_title = project
+html_theme = "sphinx_book_theme"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_js_files = ["site.js"]
+html_context = {"default_mode": "auto"}
+html_copy_source = True  # the download button of a notebook
+html_show_sourcelink = True
+html_sourcelink_suffix = ""
+html_use_index = html_domain_indices = False
+html_last_updated_fmt = None
+html_theme_options = {
+    "repository_url": PROJECT["urls"]["Repository"],
+    "repository_branch": "main",
+    "path_to_docs": "",
+    "use_repository_button": True,
+    "home_page_in_toc": True,
+    "show_navbar_depth": 1,
+    "launch_buttons": {
+        "binderhub_url": "https://mybinder.org",
+        "colab_url": "https://colab.research.google.com",
+        "notebook_interface": "jupyterlab",
+    },
+    "search_bar_text": "Search",
+}
