@@ -14,7 +14,8 @@ project = "Below Random"
 author = "The Below Random authors"
 release = PROJECT["version"]
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-smartquotes = False
+smartquotes_action = "D"  # dashes, and no other quotation marks than were typed
+default_role = "py:obj"  # `evaluate` in a docstring leads to evaluate
 
 # What is stored is shown: nothing runs.
 nb_execution_mode = "off"
@@ -22,22 +23,23 @@ nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # its default loads scripts fr
 myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
-autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 napoleon_google_docstring = False
+napoleon_use_ivar = True  # one list of attributes
+napoleon_use_rtype = False
+add_module_names = False
 python_use_unqualified_type_names = True
 
 html_title = project
 html_theme = "sphinx_book_theme"
+html_favicon = "_static/favicon.svg"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_js_files = ["site.js"]
 html_context = {"default_mode": "auto"}
 html_copy_source = True  # the download button of a notebook
-html_show_sourcelink = True
 html_sourcelink_suffix = ""
 html_use_index = html_domain_indices = False
-html_last_updated_fmt = None
 html_theme_options = {
     "repository_url": PROJECT["urls"]["Repository"],
     "repository_branch": "main",
@@ -50,5 +52,7 @@ html_theme_options = {
         "colab_url": "https://colab.research.google.com",
         "notebook_interface": "jupyterlab",
     },
+    "navbar_persistent": [],  # the search stands in the sidebar
     "search_bar_text": "Search",
+    "extra_footer": "Text and figures: CC BY 4.0. Code: BSD 3-Clause.",
 }

@@ -23,6 +23,9 @@ BUILD = ROOT / "build"
 SITE, SOURCE, VENV = BUILD / "site", BUILD / "site-src", BUILD / "site-venv"
 REQUIREMENTS = ROOT / "docs" / "requirements.txt"
 PAGES = {".md", ".ipynb"}
+TWO_LINES = """predictions = model(inputs).argmax(1)
+n_correct += (predictions == labels.flatten()).sum().item()"""
+"""Some write the line that counts like this, and are right, too."""
 
 SYMPTOMS = {
     "too_low": ("My accuracy is below random", r"chance level|far too low|near 0|is 0 "),
@@ -65,6 +68,7 @@ def relink(text: str, page: Path, pages: dict[Path, Path], root: Path) -> str:
 
 def for_the_site(text: str) -> str:
     """Pictures of badges lie on other hosts, and a box that cannot be ticked is none."""
+    text = re.sub(r"\) \[!\[", ") · [![", text)
     text = re.sub(r"\[!\[([^\]]*)\]\([^)]*\)\]", r"[\1]", text)
     return text.replace("- [ ] ", "- ☐ ")
 
@@ -87,10 +91,10 @@ def gallery(symptom: str, right: str) -> str:
     module = sys.modules[f"sdss_lesson.mistakes.{symptom}"]
     pages = {m.slug: m.variants[0].__module__.rpartition(".")[2] for m in CATALOGUE.values()}
     lines = [f"# {title}", module.__doc__ or ""]
+    known = {line.strip() for line in f"{right}\n{TWO_LINES}".splitlines()} | {""}
     for mistake in (m for m in CATALOGUE.values() if pages[m.slug] == symptom):
         text = code(mistake)
-        known = {line.strip() for line in right.splitlines()}
-        marked = [i for i, line in enumerate(text.splitlines(), 1) if line.strip() not in known | {""}]
+        marked = [i for i, line in enumerate(text.splitlines(), 1) if line.strip() not in known and "def " not in line]
         lines += [
             f"## {mistake.slug}",
             f"**What you see.** {plain(mistake.sees)}",
@@ -103,7 +107,7 @@ def gallery(symptom: str, right: str) -> str:
             lines.append(f"**Met in public.** {plain(mistake.met)}")
     more = [m for m in CATALOGUE.values() if pages[m.slug] != symptom and re.search(others, f"{m.sees} {m.prints}")]
     if more:
-        lines.append("## Others that may show it, too")
+        lines.append("**Others may show it, too:**")
         lines.append("\n".join(f"- [{m.slug}]({pages[m.slug]}.md#{m.slug}): {plain(m.sees)}" for m in more))
     return "\n\n".join(lines) + "\n"
 
@@ -124,13 +128,13 @@ def draw_counters(bug: str, folder: Path) -> None:
     hits: list[int] = ast.literal_eval(line)
     sums = [sum(hits[: i + 1]) for i in range(len(hits))]
     batches = range(1, len(hits) + 1)
-    for name, sign, counter, colour in [("broken", "=", hits, BROKEN), ("fixed", "+=", sums, RIGHT)]:
+    for name, sign, counter, colour, marker in [("broken", "=", hits, BROKEN, "s"), ("fixed", "+=", sums, RIGHT, "o")]:
         axes = new_axes(f"{name}: n_correct {sign} ...", "batch", "n_correct")
         axes.figure.set_size_inches(4, 3)
         axes.set(xlim=(0.5, len(hits) + 0.5), ylim=(0, 1.15 * sums[-1]), xticks=batches)
         axes.plot(batches, counter, "-", color=colour, linewidth=2)
-        dots(axes, batches, counter, colour, "s" if name == "broken" else "o", 8)
-        note(axes, f"ends at {counter[-1]}", (batches[-1], counter[-1]), colour, (4, 10), ha="right")
+        dots(axes, batches, counter, colour, marker, 8)
+        note(axes, f"ends at {counter[-1]}", (batches[-1], max(counter[-2:])), colour, (4, 10), ha="right")
         axes.figure.savefig(folder / f"counter-{name}.png", dpi=200, facecolor="white")
         plt.close(axes.figure)
 
@@ -159,6 +163,8 @@ def write_sources(root: Path, folder: Path) -> None:
     for symptom in SYMPTOMS:
         text = gallery(symptom, block(root / "docs" / "mistakes.md", "def right"))
         (folder / "mistakes" / f"{symptom}.md").write_text(text, "utf-8")
+    for picture in (root / "docs").glob("*.png"):
+        shutil.copyfile(picture, folder / picture.name)
     draw_counters(block(root / "docs" / "index.md", "# the bug"), folder)
 
 
