@@ -5,6 +5,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+from sphinx.application import Sphinx
+
 ROOT = Path(__file__).resolve().parents[1]
 # autodoc imports the package and what it needs. They come last, so that Sphinx finds its own libraries first.
 sys.path += [str(ROOT), *os.environ.get("SITE_IMPORTS", "").split(os.pathsep)]
@@ -46,7 +48,7 @@ html_theme_options = {
     "path_to_docs": "",
     "use_repository_button": True,
     "home_page_in_toc": True,
-    "show_navbar_depth": 1,
+    "show_navbar_depth": 2,
     "launch_buttons": {
         "binderhub_url": "https://mybinder.org",
         "colab_url": "https://colab.research.google.com",
@@ -56,3 +58,13 @@ html_theme_options = {
     "search_bar_text": "Search",
     "extra_footer": "Text and figures: CC BY 4.0. Code: BSD 3-Clause.",
 }
+
+
+def keep_colons(_app: object, what: str, _name: str, _object: object, _options: object, lines: list[str]) -> None:
+    """Napoleon takes what stands before a colon in the first line of a property for its type."""
+    if what in {"attribute", "data", "property"}:
+        lines.insert(0, "")
+
+
+def setup(app: Sphinx) -> None:
+    app.connect("autodoc-process-docstring", keep_colons, priority=400)  # before Napoleon

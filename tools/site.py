@@ -28,13 +28,33 @@ n_correct += (predictions == labels.flatten()).sum().item()"""
 """Some write the line that counts like this, and are right, too."""
 
 SYMPTOMS = {
-    "too_low": ("My accuracy is below random", r"chance level|far too low|near 0|is 0 "),
-    "over_one": ("My accuracy is over 100 %", r"over 1\b"),
-    "moves_with_batch_size": ("My accuracy moves with the batch size", r"batch size|uneven batches"),
-    "changes_between_calls": ("My accuracy changes between calls", r"each call|call to call|until"),
-    "looks_right": ("My accuracy looks right", r"is right;"),
+    "too_low": (
+        "My accuracy is below random",
+        ["Why is my accuracy below random guessing?", "test accuracy near zero", "accuracy worse than chance"],
+        r"chance level|far too low|near 0|is 0 ",
+    ),
+    "over_one": (
+        "My accuracy is over 100 %",
+        ["Why is my accuracy over 100%?", "accuracy above 100 percent", "accuracy greater than 1"],
+        r"over 1\b",
+    ),
+    "moves_with_batch_size": (
+        "My accuracy moves with the batch size",
+        ["Why does my accuracy change with the batch size?", "accuracy depends on batch size"],
+        r"batch size|uneven batches",
+    ),
+    "changes_between_calls": (
+        "My accuracy changes between calls",
+        ["Why is my test accuracy different every time?", "accuracy changes when I run it again"],
+        r"until",
+    ),
+    "looks_right": (
+        "My accuracy looks right",
+        ["Is my accuracy right?", "accuracy stuck at 0", "accuracy too good", "validation runs out of memory"],
+        r"is right;",
+    ),
 }
-"""For each file of mistakes the words of who looks for it, and what to look for in what the others show."""
+"""For each file of mistakes: its title, what else people type who look for it, and what shows in the others' words."""
 
 
 def layout(root: Path) -> dict[Path, Path]:
@@ -87,10 +107,18 @@ def code(mistake: Mistake) -> str:
 
 def gallery(symptom: str, right: str) -> str:
     """The page of the mistakes that show one symptom. `right` is the code of a loop that is right."""
-    title, others = SYMPTOMS[symptom]
+    title, asked, others = SYMPTOMS[symptom]
+    phrases = [title, *([title.replace(" %", "%")] if " %" in title else []), *asked]
     module = sys.modules[f"sdss_lesson.mistakes.{symptom}"]
     pages = {m.slug: m.variants[0].__module__.rpartition(".")[2] for m in CATALOGUE.values()}
-    lines = [f"# {title}", module.__doc__ or ""]
+    lines = [
+        f"# {title}",
+        module.__doc__ or "",
+        f"*Also asked as: {' · '.join(asked)}*",
+        # The search takes no notice of words like "over", save in titles and in the index.
+        "\n".join(["```{eval-rst}", ".. index::", *(f"   ! single: {phrase}" for phrase in phrases), "```"]),
+        "In what is printed, n is all rows, n_b the rows of a batch, and hits_b the right answers in it.",
+    ]
     known = {line.strip() for line in f"{right}\n{TWO_LINES}".splitlines()} | {""}
     for mistake in (m for m in CATALOGUE.values() if pages[m.slug] == symptom):
         text = code(mistake)
@@ -107,7 +135,7 @@ def gallery(symptom: str, right: str) -> str:
             lines.append(f"**Met in public.** {plain(mistake.met)}")
     more = [m for m in CATALOGUE.values() if pages[m.slug] != symptom and re.search(others, f"{m.sees} {m.prints}")]
     if more:
-        lines.append("**Others may show it, too:**")
+        lines.append("Others may show it, too:")
         lines.append("\n".join(f"- [{m.slug}]({pages[m.slug]}.md#{m.slug}): {plain(m.sees)}" for m in more))
     return "\n\n".join(lines) + "\n"
 
@@ -130,13 +158,14 @@ def draw_counters(bug: str, folder: Path) -> None:
     batches = range(1, len(hits) + 1)
     for name, sign, counter, colour, marker in [("broken", "=", hits, BROKEN, "s"), ("fixed", "+=", sums, RIGHT, "o")]:
         axes = new_axes(f"{name}: n_correct {sign} ...", "batch", "n_correct")
-        axes.figure.set_size_inches(4, 3)
+        figure = plt.gcf()
+        figure.set_size_inches(4, 3)
         axes.set(xlim=(0.5, len(hits) + 0.5), ylim=(0, 1.15 * sums[-1]), xticks=batches)
         axes.plot(batches, counter, "-", color=colour, linewidth=2)
         dots(axes, batches, counter, colour, marker, 8)
         note(axes, f"ends at {counter[-1]}", (batches[-1], max(counter[-2:])), colour, (4, 10), ha="right")
-        axes.figure.savefig(folder / f"counter-{name}.png", dpi=200, facecolor="white")
-        plt.close(axes.figure)
+        figure.savefig(folder / f"counter-{name}.png", dpi=200, facecolor="white")
+        plt.close(figure)
 
 
 def block(page: Path, word: str) -> str:
@@ -152,11 +181,11 @@ def write_sources(root: Path, folder: Path) -> None:
         copy = folder / place
         copy.parent.mkdir(parents=True, exist_ok=True)
         if page.suffix == ".ipynb":
-            notebook = nbformat.read(page, as_version=4)
+            notebook = nbformat.read(page, as_version=4)  # type: ignore[no-untyped-call]
             for cell in notebook.cells:
                 if cell.cell_type == "markdown":
                     cell.source = relink(for_the_site(cell.source), page, pages, root)
-            nbformat.write(notebook, copy)
+            nbformat.write(notebook, copy)  # type: ignore[no-untyped-call]
         else:
             copy.write_text(relink(for_the_site(page.read_text("utf-8")), page, pages, root), "utf-8")
     (folder / "mistakes").mkdir()
