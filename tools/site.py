@@ -35,7 +35,7 @@ SYMPTOMS = {
     ),
     "over_one": (
         "My accuracy is over 100 %",
-        ["Why is my accuracy over 100%?", "accuracy above 100 percent", "accuracy greater than 1"],
+        ["accuracy over 100 %", "Why is my accuracy above 100 percent?", "accuracy greater than 1"],
         r"over 1\b",
     ),
     "moves_with_batch_size": (
@@ -108,7 +108,7 @@ def code(mistake: Mistake) -> str:
 def gallery(symptom: str, right: str) -> str:
     """The page of the mistakes that show one symptom. `right` is the code of a loop that is right."""
     title, asked, others = SYMPTOMS[symptom]
-    phrases = [title, *([title.replace(" %", "%")] if " %" in title else []), *asked]
+    typed = dict.fromkeys(phrase.replace(" %", sign) for phrase in (title, *asked) for sign in (" %", "%"))
     module = sys.modules[f"sdss_lesson.mistakes.{symptom}"]
     pages = {m.slug: m.variants[0].__module__.rpartition(".")[2] for m in CATALOGUE.values()}
     lines = [
@@ -116,7 +116,7 @@ def gallery(symptom: str, right: str) -> str:
         module.__doc__ or "",
         f"*Also asked as: {' · '.join(asked)}*",
         # The search takes no notice of words like "over", save in titles and in the index.
-        "\n".join(["```{eval-rst}", ".. index::", *(f"   ! single: {phrase}" for phrase in phrases), "```"]),
+        "\n".join(["```{eval-rst}", ".. index::", *(f"   ! single: {phrase}" for phrase in typed), "```"]),
         "In what is printed, n is all rows, n_b the rows of a batch, and hits_b the right answers in it.",
     ]
     known = {line.strip() for line in f"{right}\n{TWO_LINES}".splitlines()} | {""}
