@@ -25,7 +25,6 @@ nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # its default loads scripts fr
 myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
-autodoc_typehints_format = "short"
 napoleon_google_docstring = False
 napoleon_use_ivar = True  # one list of attributes
 napoleon_use_rtype = False
@@ -39,8 +38,7 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_js_files = [("site.js", {"defer": "defer"})]  # it changes what must be there first
 html_context = {"default_mode": "auto"}
-html_copy_source = True  # the download button of a notebook
-html_sourcelink_suffix = ""
+html_sourcelink_suffix = ""  # a notebook is downloaded under its own name
 html_use_index = html_domain_indices = False
 html_theme_options = {
     "repository_url": PROJECT["urls"]["Repository"],

@@ -22,7 +22,6 @@ from tools.kernel import ROOT
 BUILD = ROOT / "build"
 SITE, SOURCE, VENV = BUILD / "site", BUILD / "site-src", BUILD / "site-venv"
 REQUIREMENTS = ROOT / "docs" / "requirements.txt"
-PAGES = {".md", ".ipynb"}
 TWO_LINES = """predictions = model(inputs).argmax(1)
 n_correct += (predictions == labels.flatten()).sum().item()"""
 """Some write the line that counts like this, and are right, too."""
@@ -46,7 +45,7 @@ SYMPTOMS = {
     "changes_between_calls": (
         "My accuracy changes between calls",
         ["Why is my test accuracy different every time?", "accuracy changes when I run it again"],
-        r"until",
+        r"each call|call to call",
     ),
     "looks_right": (
         "My accuracy looks right",
@@ -78,7 +77,7 @@ def relink(text: str, page: Path, pages: dict[Path, Path], root: Path) -> str:
         if target in pages:
             there = os.path.relpath(pages[target], pages[page].parent).replace(os.sep, "/")
             return f"]({there if file else ''}{'#' + slug(anchor) if anchor else ''})"
-        if target.is_file() and target.suffix in PAGES:  # pictures lie beside their page
+        if target.is_file() and target.suffix != ".png":  # pictures come along
             there = target.relative_to(root).as_posix()
             return f"](https://github.com/{address.current(root)}/blob/main/{there}{'#' + anchor if anchor else ''})"
         return match[0]
@@ -102,7 +101,7 @@ def code(mistake: Mistake) -> str:
         parts.insert(0, inspect.getsource(getattr(module, name)))
     text = "\n\n".join(parts)
     text = re.sub(r"  # (type: ignore|noqa)(\[[\w-]+\]|: \w+)", "", text)  # those are for our tools
-    return re.sub(r": nn\.Module|: DataLoader\[Any\]| -> (float|None)", "", text).strip()
+    return re.sub(r": nn\.Module|: DataLoader\[Any\]|: torch\.dtype|: int(?=,)| -> .*(?=:\n)", "", text).strip()
 
 
 def gallery(symptom: str, right: str) -> str:
@@ -205,7 +204,7 @@ def site_python() -> Path:
     if not (python.exists() and stamp.is_file() and stamp.read_text("utf-8") == wanted):
         print("Site: makes build/site-venv. This takes a minute.", flush=True)
         venv.create(VENV, clear=True, with_pip=True)
-        pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "-q", "--no-deps"]
+        pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "-q"]
         if subprocess.call([*pip, "-r", str(REQUIREMENTS)]) != 0:
             sys.exit("Site: pip stopped, see above. When that is mended, run the same command again.")
         stamp.write_text(wanted, "utf-8")
