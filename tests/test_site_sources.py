@@ -93,6 +93,12 @@ def test_no_picture_comes_from_another_host(sources):
             assert "[Open in Colab](https://colab" in text and "[Launch Binder](https://mybinder" in text
 
 
+def test_a_column_of_numbers_has_a_name(sources):
+    texts = pages(sources)
+    for place in ("triage.md", "notebooks/02_the_fix.ipynb"):
+        assert "| line | what you see |" in texts[place]
+
+
 def test_the_gallery_tells_all_of_each_mistake(sources):
     texts = {symptom: (sources / "mistakes" / f"{symptom}.md").read_text("utf-8") for symptom in site.SYMPTOMS}
     assert texts["over_one"].startswith("# My accuracy is over 100 %\n")

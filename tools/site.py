@@ -86,9 +86,10 @@ def relink(text: str, page: Path, pages: dict[Path, Path], root: Path) -> str:
 
 
 def for_the_site(text: str) -> str:
-    """Pictures of badges lie on other hosts, and a box that cannot be ticked is none."""
+    """No badges, whose pictures lie on other hosts; no box that cannot be ticked; no column without a name."""
     text = re.sub(r"\) \[!\[", ") · [![", text)
     text = re.sub(r"\[!\[([^\]]*)\]\([^)]*\)\]", r"[\1]", text)
+    text = re.sub(r"^\| \| (?=\w)", "| line | ", text, flags=re.MULTILINE)
     return text.replace("- [ ] ", "- ☐ ")
 
 
