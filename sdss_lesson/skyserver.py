@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -112,8 +113,7 @@ def _fetch(out: Path, side: Path, parts: Path, rows: int, release: int, seed: in
     server, ask = _client(release)
     strips: list[tuple[str, str]] = []
     found = _rows_of_the_sky(server, ask, parts, seed, wait, strips)
-    # The bar counts rows; the strips behind them come one by one.
-    kept = [row for _, row in zip(progress(range(rows), "real rows"), found, strict=False)]
+    kept = list(progress(islice(found, rows), f"real rows, of {rows}"))
     if not kept:
         raise FetchError("SkyServer found no rows in this part of the sky. Try another --seed or --release.")
     data = "".join(f"{','.join(fields)}\n" for fields in [_COLUMNS, *kept]).encode()
