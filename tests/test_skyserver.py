@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import json
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -491,16 +492,17 @@ def step(function):
     return wrapped
 skyserver.os.fsync = step(os.fsync)
 Path.replace = step(Path.replace)
-skyserver.fetch("real.csv", rows=20, wait=lambda _: None)
+skyserver.fetch("real.csv", rows=3, wait=lambda _: None)
 print("done", flush=True)
 """
 
 
 def test_killed_at_any_moment_there_is_the_old_file_or_the_new_one(sky, clock):
-    fetch("fresh.csv", rows=20)
+    fetch("fresh.csv", rows=3)
     new = Path("fresh.csv").read_bytes()
     old, seen = b"old", set()
-    for moment in range(100):
+    for moment in range(20):
+        shutil.rmtree("real.csv.part", ignore_errors=True)
         Path("real.csv").write_bytes(old)
         Path("real.csv.json").write_text("{}", "utf-8")
         command = [sys.executable, "-c", KILLED, sky.address, str(moment), str(ROOT)]
@@ -516,7 +518,17 @@ def test_killed_at_any_moment_there_is_the_old_file_or_the_new_one(sky, clock):
         if told != b"now\n":
             break
     assert told == b"done\n" and seen == {old, new} and moment >= 6
-    assert sorted(path.name for path in Path().iterdir() if "real" in path.name) == ["real.csv", "real.csv.json"]
+
+
+def test_a_call_after_a_kill_takes_away_what_is_left(sky, clock):
+    command = [sys.executable, "-c", KILLED, sky.address, "3", str(ROOT)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"now\n"
+        process.send_signal(signal.SIGKILL)
+    assert {path.suffix for path in Path("real.csv.part").iterdir()} == {".csv", ".tmp"}
+    sky.requests.clear()
+    fetch("real.csv", rows=3)
+    assert sky.requests == [] and sorted(path.name for path in Path().iterdir()) == ["real.csv", "real.csv.json"]
 
 
 # The command
