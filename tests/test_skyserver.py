@@ -311,7 +311,7 @@ FAULTS = {
     "closed": (says("<html><body><h1>503 Service Unavailable</h1></body></html>", status=503), [2, 10, 30], BUSY),
     "slow": (hangs, [2, 10, 30], SLOW),
     "slow in the body": (hangs_in_the_body, [2, 10, 30], SLOW),
-    "dripping": (drips, [2, 10, 30], "SkyServer did not come to an end within 0.3 seconds."),
+    "dripping": (drips, [0.1, 0.1, 0.1], "SkyServer did not come to an end within 0.3 seconds."),
     "hangs up": (lambda handler: handler.connection.close(), [2, 10, 30], " cannot be reached: it is down"),
     "internal": (says("<h1>Server Error</h1>", status=500), [2, 10, 30], "with an error (HTTP 500): Server Error."),
     "gateway": (says("", status=502), [2, 10, 30], "SkyServer answered with an error (HTTP 502)."),
@@ -344,17 +344,18 @@ FAULTS = {
 
 
 @pytest.fixture
-def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(skyserver, "TIMEOUT", 0.2)
+def limits(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     monkeypatch.setattr(skyserver, "MOST_BYTES", 2_000_000)
+    return monkeypatch
 
 
-@pytest.mark.usefixtures("_small")
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_is_one_sentence_and_leaves_the_old_file(sky, clock, capsys, monkeypatch, fault):
+def test_a_fault_is_one_sentence_and_leaves_the_old_file(sky, clock, capsys, limits, fault):
+    if fault.startswith("slow"):
+        limits.setattr(skyserver, "TIMEOUT", 0.2)
     if fault == "dripping":
-        monkeypatch.setattr(skyserver, "PATIENCE", 0.3)
-        monkeypatch.setattr(skyserver, "PAUSES", (0.1, 0.1, 0.1))
+        limits.setattr(skyserver, "PATIENCE", 0.3)
+        limits.setattr(skyserver, "PAUSES", (0.1, 0.1, 0.1))
     answer, retries, sentence = FAULTS[fault]
     Path("real.csv").write_text("old", "utf-8")
     Path("real.csv.json").write_text("{}", "utf-8")
@@ -365,18 +366,22 @@ def test_a_fault_is_one_sentence_and_leaves_the_old_file(sky, clock, capsys, mon
     assert out == "" and "Traceback" not in err
     assert sentence in last and last.endswith(WAY_ON), last
     assert [Path(name).read_text("utf-8") for name in ("real.csv", "real.csv.json")] == ["old", "{}"]
-    if fault == "dripping":
-        assert clock.retries == [0.1, 0.1, 0.1]
-    elif retries is not None:
+    if retries is not None:
         assert clock.retries == retries
         assert err.count("The next try is in") == len(retries)
 
 
-@pytest.mark.usefixtures("_small")
 @pytest.mark.parametrize("fault", [name for name, (_, retries, _) in FAULTS.items() if retries and name != "dripping"])
-def test_a_passing_fault_is_waited_out(sky, clock, fault):
-    sky.faults = [None, FAULTS[fault][0], FAULTS[fault][0], None]
-    fetch("real.csv", rows=40)
+def test_a_passing_fault_is_waited_out(sky, clock, limits, fault):
+    def waits(seconds: float) -> None:
+        clock(seconds)
+        if len(clock.retries) == 2:
+            limits.setattr(skyserver, "TIMEOUT", 20.0)
+
+    if fault.startswith("slow"):
+        limits.setattr(skyserver, "TIMEOUT", 0.2)
+    sky.faults = [FAULTS[fault][0]] * 2
+    fetch("real.csv", rows=40, wait=waits)
     assert len(clock.retries) == 2
     pd.testing.assert_frame_equal(as_text(Path("real.csv")), expected(0, 40))
 
@@ -449,6 +454,15 @@ def test_a_second_call_asks_only_for_what_is_missing(sky, clock):
     assert not set(asked) & set(sky.requests)
     pd.testing.assert_frame_equal(as_text(Path("real.csv")), expected(0, 60))
     assert not Path("real.csv.part").exists()
+
+
+def test_pieces_of_another_release_or_server_are_not_taken(sky, base, clock):
+    sky.faults = [None, None, says("", status=404)]
+    with pytest.raises(FetchError):
+        fetch("real.csv", rows=40)
+    with running(base) as other, astroquery_sdss.conf.set_temp("skyserver_baseurl", other.address):
+        fetch("real.csv", rows=40)
+    assert set(sky.requests[:2]) <= set(other.requests)
 
 
 def test_a_damaged_piece_is_asked_for_again(sky, clock):
