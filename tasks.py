@@ -23,7 +23,7 @@ from pathlib import Path
 from tools import torch_index
 
 ROOT = Path(__file__).resolve().parent
-EXTRAS = "lab,test,lint,big"
+EXTRAS = "lab,test,lint,big,sky"
 COMMANDS = {
     "lesson": "run the notebooks in order and tick their claims; --data FILE: on your own SDSS export",
     "test": "run every test, and every notebook against its stored outputs",

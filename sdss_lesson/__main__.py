@@ -1,4 +1,4 @@
-"""The audits from the command line: python -m sdss_lesson."""
+"""The audits, the fetch and the doctor from the command line: python -m sdss_lesson."""
 
 import argparse
 import json
@@ -15,7 +15,7 @@ import pandas as pd
 
 from sdss_lesson.auditing import audit, audit_split
 
-FINE, MISTAKE, COULD_NOT_RUN = 0, 1, 2
+FINE, MISTAKE, COULD_NOT_RUN, INTERRUPTED = 0, 1, 2, 130
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -31,7 +31,10 @@ def main(words: Sequence[str] | None = None) -> int:
     except Exception as error:
         name = "" if isinstance(error, TypeError | ValueError | RuntimeError) else f"{type(error).__name__}: "
         print(name + " ".join(str(error).split()), file=sys.stderr)
-        return COULD_NOT_RUN
+        return arguments.failed
+    except KeyboardInterrupt:
+        print(f"Interrupted.{arguments.interrupted}", file=sys.stderr)
+        return INTERRUPTED
     print(text)
     return FINE if ok else MISTAKE
 
@@ -39,10 +42,10 @@ def main(words: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m sdss_lesson",
-        description="Examine an evaluation function, or a split into training and test rows.",
+        description="Examine an evaluation function or a split, fetch real rows, or see what is installed.",
         epilog="The exit code is 0 where nothing is wrong, 1 where something is, and 2 where it could not be told.",
     )
-    parser.set_defaults(run=None)
+    parser.set_defaults(run=None, failed=COULD_NOT_RUN, interrupted="")
     commands = parser.add_subparsers(metavar="COMMAND")
 
     one = commands.add_parser("audit", help="name the mistakes in a function evaluate(model, loader)")
@@ -60,6 +63,19 @@ def _parser() -> argparse.ArgumentParser:
 
     for each in (one, two):
         each.add_argument("--json", action="store_true", help="print JSON instead of sentences")
+
+    three = commands.add_parser("fetch", help="get real rows from SDSS SkyServer")
+    three.add_argument("--release", type=int, default=17, metavar="N", help="the data release: 17 or later (17)")
+    three.add_argument("--rows", type=int, default=10_000, metavar="N", help="how many rows, at most (10000)")
+    three.add_argument("--seed", type=int, default=0, metavar="N", help="another number, another part of the sky (0)")
+    three.add_argument(
+        "--out", type=Path, default=Path("data/sdss_real.csv"), metavar="FILE", help="where to (%(default)s)"
+    )
+    kept = " The file is as it was. The same command goes on with what has come so far."
+    three.set_defaults(run=_fetch, failed=MISTAKE, interrupted=kept)
+
+    four = commands.add_parser("doctor", help="what is installed, which data is used, can the notebooks run here?")
+    four.set_defaults(run=_doctor)
     return parser
 
 
@@ -81,6 +97,23 @@ def _audit_split(arguments: argparse.Namespace) -> tuple[bool, str]:
         frames["classes"] = report.classes.reset_index()
     tables = {name: _records(frame) for name, frame in frames.items()}
     return report.ok, json.dumps({**found, "compared": report.compared, "notes": report.notes, **tables}, indent=2)
+
+
+def _fetch(arguments: argparse.Namespace) -> tuple[bool, str]:
+    from sdss_lesson.skyserver import fetch
+
+    got = fetch(arguments.out, rows=arguments.rows, release=arguments.release, seed=arguments.seed)
+    classes = ", ".join(f"{count} {name}" for name, count in got["classes"].items())
+    return True, (
+        f"{arguments.out} holds {got['rows']} real rows of SDSS Data Release {got['release']} ({classes}).\n"
+        f"The lesson on them: make lesson DATA={arguments.out}"
+    )
+
+
+def _doctor(_: argparse.Namespace) -> tuple[bool, str]:
+    from sdss_lesson.doctor import examine
+
+    return examine()
 
 
 def _records(frame: pd.DataFrame) -> Any:

@@ -98,7 +98,8 @@ import numpy as np, torch
 before = torch.get_default_dtype(), torch.get_rng_state(), random.getstate(), torch.is_grad_enabled()
 threads, numpy_state = torch.get_num_threads(), np.random.get_state()[1].copy()
 import sdss_lesson
-print([name for name in ("sklearn", "scipy", "matplotlib", "torchmetrics", "IPython") if name in sys.modules])
+heavy = "sklearn", "scipy", "matplotlib", "torchmetrics", "IPython", "astroquery", "requests"
+print([name for name in heavy if name in sys.modules])
 after = torch.get_default_dtype(), torch.get_rng_state(), random.getstate(), torch.is_grad_enabled()
 same = before[0] is after[0] and torch.equal(before[1], after[1]) and before[2:] == after[2:]
 print(same and threads == torch.get_num_threads() and (numpy_state == np.random.get_state()[1]).all())
@@ -176,6 +177,8 @@ ROOMS += [
     "distributed_evaluate",
     "mistakes",
     "auditing",
+    "skyserver",
+    "doctor",
     "__main__",
 ]
 MAY_IMPORT = {
@@ -188,8 +191,10 @@ MAY_IMPORT = {
     "distributed_evaluate": {"distributed", "evaluation", "model_file", "parquet"},
     "mistakes": {"evaluation"},
     "auditing": {"batches", "catalog", "evaluation", "mistakes"},
-    "plots": {*ROOMS} - {"mistakes", "auditing", "distributed_evaluate", "__main__"},
-    "__main__": {"auditing"},
+    "skyserver": {"catalog", "progress"},
+    "doctor": {"catalog"},
+    "plots": {*ROOMS} - {"mistakes", "auditing", "distributed_evaluate", "skyserver", "doctor", "__main__"},
+    "__main__": {"auditing", "skyserver", "doctor"},
 }
 
 

@@ -169,6 +169,11 @@ def test_the_current_folder_is_searched(safe_path):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_ctrl_c_gives_130_and_one_word(capsys):
+    code = "def evaluate(model, loader): raise KeyboardInterrupt"
+    assert told(capsys, "audit", f"{module(code)}:evaluate") == (130, "", "Interrupted.\n")
+
+
 # audit-split
 
 BIG = 1237680297268019748  # as a float it is the same as its neighbours
