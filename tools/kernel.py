@@ -25,6 +25,8 @@ from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbformat.reader import NotJSONError
+from nbformat.v4 import new_notebook
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
@@ -148,19 +150,28 @@ def without_outputs(path: Path) -> nbformat.NotebookNode:
 
 
 def write(notebook: nbformat.NotebookNode, path: Path) -> None:
-    """Write to a file beside `path`, then rename."""
-    unfinished = path.with_name(f".{path.name}.part")
+    """Store a notebook, in one step."""
+    text = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
+    write_bytes(text.rstrip("\n").encode() + b"\n", path)
+
+
+def write_bytes(content: bytes, path: Path) -> None:
+    """Write to a file beside `path` that no other process writes to, then rename."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        text = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
-        unfinished.write_text(text.rstrip("\n") + "\n", encoding="utf-8", newline="\n")
-        os.replace(unfinished, path)  # noqa: PTH105 - one step: nobody ever finds half a notebook
+        unfinished.write_bytes(content)
+        os.replace(unfinished, path)  # noqa: PTH105 - one step: nobody ever finds half a file
     finally:
         unfinished.unlink(missing_ok=True)
 
 
 def run(path: Path, environment: Mapping[str, str], folder: Path, *, record: bool) -> Run:
     """Run the notebook at `path` in `folder`. With `record`, its claims are recorded and do not stop it."""
-    notebook = without_outputs(path)  # or a run that stops half-way would keep old ones below
+    try:
+        notebook = without_outputs(path)  # or a run that stops half-way would keep old ones below
+    except NotJSONError:
+        why = "it is no notebook (its JSON is broken): get it back from git"
+        return Run(path.stem, new_notebook(), 0.0, 0, why)
     environment = {**environment, "SDSS_LESSON_NOTEBOOK": path.stem}
     environment.pop("SDSS_LESSON_CLAIMS", None)
     begin, reached, error = time.perf_counter(), [0], None
@@ -192,17 +203,17 @@ def run(path: Path, environment: Mapping[str, str], folder: Path, *, record: boo
             try:
                 client.execute(env=environment, cleanup_kc=True)
             except CellExecutionError as raised:
-                error = f"{raised.ename}: {raised.evalue}"
+                error = f"with {raised.ename}: {raised.evalue}"
             except CellTimeoutError:
-                error = f"it ran for more than {CELL_TIMEOUT} seconds"
+                error = f"because it ran for more than {CELL_TIMEOUT} seconds"
             except DeadKernelError:
-                error = "the kernel died, perhaps for want of memory"
+                error = "because the kernel died, perhaps for want of memory"
             except KeyboardInterrupt:
                 stop(scratch)
         recorded = claims.read_text("utf-8").splitlines() if claims.exists() else []
     if error:
         number = reached[-1]
         lines = [line for line in notebook.cells[number].source.splitlines() if line and not line.startswith("#")]
-        error = f"cell {number + 1} ({(lines or [''])[0]}) stopped with {ANSI.sub('', error)}"
+        error = f"cell {number + 1} ({(lines or [''])[0]}) stopped {ANSI.sub('', error)}"
     seconds = time.perf_counter() - begin
     return Run(path.stem, notebook, seconds, memory.bytes, error, [json.loads(line) for line in recorded])
