@@ -24,9 +24,7 @@ from ipykernel.kernelspec import get_kernel_dict
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-from nbformat.reader import NotJSONError
-from nbformat.v4 import new_notebook
+from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
@@ -167,11 +165,7 @@ def write_bytes(content: bytes, path: Path) -> None:
 
 def run(path: Path, environment: Mapping[str, str], folder: Path, *, record: bool) -> Run:
     """Run the notebook at `path` in `folder`. With `record`, its claims are recorded and do not stop it."""
-    try:
-        notebook = without_outputs(path)  # or a run that stops half-way would keep old ones below
-    except NotJSONError:
-        why = "it is no notebook (its JSON is broken): get it back from git"
-        return Run(path.stem, new_notebook(), 0.0, 0, why)
+    notebook = without_outputs(path)  # or a run that stops half-way would keep old ones below
     environment = {**environment, "SDSS_LESSON_NOTEBOOK": path.stem}
     environment.pop("SDSS_LESSON_CLAIMS", None)
     begin, reached, error = time.perf_counter(), [0], None
@@ -206,7 +200,7 @@ def run(path: Path, environment: Mapping[str, str], folder: Path, *, record: boo
                 error = f"with {raised.ename}: {raised.evalue}"
             except CellTimeoutError:
                 error = f"because it ran for more than {CELL_TIMEOUT} seconds"
-            except DeadKernelError:
+            except RuntimeError:  # nbclient's, of a kernel that has died, or jupyter_client's, of one that never came
                 error = "because the kernel died, perhaps for want of memory"
             except KeyboardInterrupt:
                 stop(scratch)
@@ -214,6 +208,7 @@ def run(path: Path, environment: Mapping[str, str], folder: Path, *, record: boo
     if error:
         number = reached[-1]
         lines = [line for line in notebook.cells[number].source.splitlines() if line and not line.startswith("#")]
-        error = f"cell {number + 1} ({(lines or [''])[0]}) stopped {ANSI.sub('', error)}"
+        where = f"cell {number + 1} ({(lines or [''])[0]}) stopped" if len(reached) > 1 else "it did not start"
+        error = f"{where} {ANSI.sub('', error)}"
     seconds = time.perf_counter() - begin
     return Run(path.stem, notebook, seconds, memory.bytes, error, [json.loads(line) for line in recorded])
