@@ -120,4 +120,5 @@ def _opened(file: Path, **options: Any) -> Iterator[Any]:
         with ParquetFile(file, buffer_size=2**20, pre_buffer=False, **options) as opened:
             yield opened
     except (ArrowException, OSError) as error:
-        raise ValueError(f"{file} cannot be read as Parquet: {error}. Write that file once more.") from None
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{file} cannot be read as Parquet: {reason}. Write that file once more.") from None
