@@ -77,7 +77,7 @@ def load_sdss(path: str | os.PathLike[str] | None = None, *, max_rows: int | Non
 
     Notes
     -----
-    While it is read, an export takes up to about 40 times its size in memory.
+    While it is read, an export takes up to 40 times its size in memory.
 
     The columns are described in the SkyServer schema browser under ``PhotoObj`` and ``SpecObj``; the bits of
     ``specobjid`` in the SDSS glossary.
@@ -92,12 +92,6 @@ def load_sdss(path: str | os.PathLike[str] | None = None, *, max_rows: int | Non
         raise ValueError(f"max_rows={max_rows!r}: ask for at least 1 row, by a whole number, or for all with None.")
     file, source = _find(path)
     table, lines = _read_table(file, source)
-    missing = [name for name in _REQUIRED if name not in table]
-    if missing:
-        raise ValueError(
-            f"{file} has no column {', '.join(map(repr, missing))}; it has {_listed(table)}. "
-            f"Export these columns: {', '.join(_REQUIRED)}."
-        )
     for name in ["ra", "dec", *FEATURES, "redshift"]:
         table[name] = _numbers(table[name], lines, file)
     _check_positions(table, lines, file)
@@ -207,6 +201,12 @@ def _read_table(file: Path, source: str) -> tuple[pd.DataFrame, pd.Series]:
     if twice:
         named = _listed(repr(name) if name else "without a name" for name in twice)
         raise ValueError(f"{file} has more than one column {named}. Keep one of them.")
+    missing = [name for name in _REQUIRED if name not in header]
+    if missing:
+        raise ValueError(
+            f"{file} has no column {', '.join(map(repr, missing))}; it has {_listed(header)}. "
+            f"Export these columns: {', '.join(_REQUIRED)}."
+        )
     lines, fields = [], []
     for line, row in rows:
         if len(row) < len(header):
@@ -251,8 +251,8 @@ def _rows(text: str, file: Path) -> Iterator[tuple[int, list[str]]]:
             line = reader.line_num + 1
     except csv.Error as error:
         raise ValueError(
-            f"{file}, line {line}: a quotation mark is out of place or never closed ({error}). Mend that line, or "
-            "download the export once more."
+            f"{file}, line {line}: a quotation mark is out of place or never closed, or a field has no end ({error}). "
+            "Mend that line, or download the export once more."
         ) from None
 
 
