@@ -180,13 +180,14 @@ def run(path: Path, environment: Mapping[str, str], folder: Path, *, record: boo
             with suppress(NotImplementedError):  # Windows: there Ctrl-C is a KeyboardInterrupt
                 asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop, scratch)
 
+        manager = AsyncKernelManager(
+            kernel_spec_manager=ThisPython(),
+            connection_file=str(Path(scratch, "k.json")),
+            transport=transport(Path(scratch)),
+        )
         client = NotebookClient(
             notebook,
-            km=AsyncKernelManager(
-                kernel_spec_manager=ThisPython(),
-                connection_file=str(Path(scratch, "k.json")),
-                transport=transport(Path(scratch)),
-            ),
+            km=manager,
             resources={"metadata": {"path": str(folder)}},
             timeout=CELL_TIMEOUT,
             coalesce_streams=True,
@@ -202,6 +203,7 @@ def run(path: Path, environment: Mapping[str, str], folder: Path, *, record: boo
                 error = f"because it ran for more than {CELL_TIMEOUT} seconds"
             except RuntimeError:  # nbclient's, of a kernel that has died, or jupyter_client's, of one that never came
                 error = "because the kernel died, perhaps for want of memory"
+                client.km = manager  # nbclient, at exit, trips where it has none any more
             except KeyboardInterrupt:
                 stop(scratch)
         recorded = claims.read_text("utf-8").splitlines() if claims.exists() else []
