@@ -86,10 +86,9 @@ def relink(text: str, page: Path, pages: dict[Path, Path], root: Path) -> str:
 
 
 def for_the_site(text: str) -> str:
-    """No badges, whose pictures lie on other hosts; no box that cannot be ticked; no column without a name."""
+    """No badges, whose pictures lie on other hosts; no box that cannot be ticked."""
     text = re.sub(r"\) \[!\[", ") · [![", text)
     text = re.sub(r"\[!\[([^\]]*)\]\([^)]*\)\]", r"[\1]", text)
-    text = re.sub(r"^\| \| (?=\w)", "| line | ", text, flags=re.MULTILINE)
     return text.replace("- [ ] ", "- ☐ ")
 
 
@@ -120,7 +119,7 @@ def gallery(symptom: str, right: str) -> str:
         "In what is printed, n is all rows, n_b the rows of a batch, and hits_b the right answers in it.",
     ]
     known = {line.strip() for line in f"{right}\n{TWO_LINES}".splitlines()} | {""}
-    for mistake in (m for m in CATALOGUE.values() if pages[m.slug] == symptom):
+    for mistake in of(symptom):
         text = code(mistake)
         marked = [i for i, line in enumerate(text.splitlines(), 1) if line.strip() not in known and "def " not in line]
         lines += [
@@ -138,6 +137,21 @@ def gallery(symptom: str, right: str) -> str:
         lines.append("Others may show it, too:")
         lines.append("\n".join(f"- [{m.slug}]({pages[m.slug]}.md#{m.slug}): {plain(m.sees)}" for m in more))
     return "\n\n".join(lines) + "\n"
+
+
+def by_symptom() -> str:
+    """Every mistake with what is seen of it, under the symptom that it is kept with."""
+    lines = []
+    for symptom, (title, _, _) in SYMPTOMS.items():
+        lines.append(f"**[{title}](mistakes/{symptom}.md)**\n")
+        lines += [f"- {plain(m.sees)} [{m.slug}](mistakes/{symptom}.md#{m.slug})" for m in of(symptom)]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def of(symptom: str) -> list[Mistake]:
+    """The mistakes of one file."""
+    return [m for m in CATALOGUE.values() if m.variants[0].__module__.endswith(f".{symptom}")]
 
 
 def plain(text: str) -> str:
@@ -192,6 +206,7 @@ def write_sources(root: Path, folder: Path) -> None:
     for symptom in SYMPTOMS:
         text = gallery(symptom, block(root / "docs" / "mistakes.md", "def right"))
         (folder / "mistakes" / f"{symptom}.md").write_text(text, "utf-8")
+    (folder / "mistakes" / "by-symptom.txt").write_text(by_symptom(), "utf-8")  # no page: mistakes.md takes it in
     for picture in (root / "docs").glob("*.png"):
         shutil.copyfile(picture, folder / picture.name)
     draw_counters(block(root / "docs" / "index.md", "# the bug"), folder)
