@@ -18,12 +18,13 @@ import os
 import shutil
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from tools import torch_index
 
 ROOT = Path(__file__).resolve().parent
-EXTRAS = "lab,test,lint,big"
+EXTRAS = "lab,test,lint,big,launch"
 COMMANDS = {
     "lesson": "run the notebooks in order and tick their claims; --data FILE: on your own SDSS export",
     "test": "run every test, and every notebook against its stored outputs",
@@ -36,6 +37,7 @@ COMMANDS = {
     "quality": "measure how good the sample is; needs --data FILE",
     "bench": "measure how fast the package is, side by side with others, into docs/bench.md",
     "address": "write the repository's address everywhere; NEW: OWNER/NAME",
+    "release": "write VERSION everywhere; when that is committed, build and check what is to be uploaded",
 }
 TAKE_DATA, NEED_DATA = {"lesson", "claims"}, {"mixtures", "quality"}
 
@@ -58,10 +60,8 @@ def hand_on(python: Path, command: str, words: Sequence[str]) -> int:
         environment["SDSS_LESSON_CSV"] = str(Path(os.environ["SDSS_LESSON_CSV"]).expanduser().absolute())
     process = subprocess.Popen([str(python), "-m", f"tools.{command}", *words], cwd=ROOT, env=environment)
     while True:
-        try:
+        with suppress(KeyboardInterrupt):  # the tool was interrupted, too; it may ask or tidy up first
             return process.wait()
-        except KeyboardInterrupt:
-            pass  # the tool was interrupted, too; it may ask or tidy up first
 
 
 def venv_python(venv: Path) -> Path:
