@@ -2,12 +2,12 @@
 #   make lesson                 make lesson DATA=path/to/export.csv
 PYTHON ?= $(shell command -v python3 >/dev/null 2>&1 && echo python3 || echo python)
 
-.PHONY: help lesson test lab notebooks lint claims mixtures sample quality bench site test-site address
+.PHONY: help lesson test lab notebooks lint claims mixtures sample quality bench site test-site address release
 
 help:
 	@"$(PYTHON)" tasks.py
 
-# make puts DATA, SEEDS and ADDRESS into the environment, so that the shell takes nothing in the name of a file for its own.
+# make puts DATA, SEEDS and the like into the environment, so that the shell takes nothing in the name of a file for its own.
 claims:
 	@"$(PYTHON)" tasks.py $@ $${SEEDS:+--seeds "$$SEEDS"} $${DATA:+--data "$$DATA"}
 
@@ -19,3 +19,6 @@ test lab notebooks lint sample bench site test-site:
 
 address:
 	@"$(PYTHON)" tasks.py $@ $${ADDRESS:+"$$ADDRESS"}
+
+release:
+	@"$(PYTHON)" tasks.py $@ $${VERSION:+"$$VERSION"}

@@ -18,12 +18,13 @@ import os
 import shutil
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from tools import torch_index
 
 ROOT = Path(__file__).resolve().parent
-EXTRAS = "lab,test,lint,big,sky"
+EXTRAS = "lab,test,lint,big,sky,launch"
 COMMANDS = {
     "lesson": "run the notebooks in order and tick their claims; --data FILE: on your own SDSS export",
     "test": "run every test, and every notebook against its stored outputs",
@@ -38,6 +39,7 @@ COMMANDS = {
     "site": "build the site out of the notebooks and docs/, into build/site/",
     "test-site": "build the site, and test it in a browser",
     "address": "write the repository's address everywhere; NEW: OWNER/NAME",
+    "release": "write VERSION everywhere; when that is committed, build and check what is to be uploaded",
 }
 TAKE_DATA, NEED_DATA = {"lesson", "claims"}, {"mixtures", "quality"}
 
@@ -61,10 +63,8 @@ def hand_on(python: Path, command: str, words: Sequence[str]) -> int:
     module = "tools." + command.replace("-", "_")
     process = subprocess.Popen([str(python), "-m", module, *words], cwd=ROOT, env=environment)
     while True:
-        try:
+        with suppress(KeyboardInterrupt):  # the tool was interrupted, too; it may ask or tidy up first
             return process.wait()
-        except KeyboardInterrupt:
-            pass  # the tool was interrupted, too; it may ask or tidy up first
 
 
 def venv_python(venv: Path) -> Path:

@@ -42,7 +42,7 @@ html_sourcelink_suffix = ""  # a notebook is downloaded under its own name
 html_use_index = html_domain_indices = False
 html_theme_options = {
     "repository_url": PROJECT["urls"]["Repository"],
-    "repository_branch": "main",
+    "repository_branch": f"v{PROJECT['version']}",  # the release that a notebook's first cell installs
     "path_to_docs": "",
     "use_repository_button": True,
     "home_page_in_toc": True,

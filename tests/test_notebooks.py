@@ -490,8 +490,8 @@ def test_the_checklist_is_that_of_05_and_has_a_line_for_every_practice():
 
 @each_notebook
 def test_badges_open_this_notebook_of_this_repository(name):
-    url = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"]["Repository"]
-    repository = url.removeprefix("https://github.com/")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    repository, release = project["urls"]["Repository"].removeprefix("https://github.com/"), f"v{project['version']}"
     first = NOTEBOOKS[name].cells[0].source
-    assert f"colab.research.google.com/github/{repository}/blob/main/notebooks/{name}.ipynb" in first
-    assert f"mybinder.org/v2/gh/{repository}/HEAD?urlpath=lab/tree/notebooks/{name}.ipynb" in first
+    assert f"colab.research.google.com/github/{repository}/blob/{release}/notebooks/{name}.ipynb" in first
+    assert f"mybinder.org/v2/gh/{repository}/{release}?urlpath=lab/tree/notebooks/{name}.ipynb" in first

@@ -287,12 +287,13 @@ def test_every_command_has_a_file_and_a_make_target() -> None:
         (["lesson", "DATA=../my 'own' rows.csv"], ["lesson", "--data", "../my 'own' rows.csv"]),
         (["mixtures", "DATA=x.csv"], ["mixtures", "--data", "x.csv"]),
         (["address", "ADDRESS=me/it"], ["address", "me/it"]),
+        (["release", "VERSION=1.2.3"], ["release", "1.2.3"]),
     ],
 )
 def test_make_only_calls_the_script(asked: list[str], words: list[str], tmp_path: Path) -> None:
     (tmp_path / "tasks.py").write_text("import json, sys; print(json.dumps(sys.argv[1:]))")
     shutil.copyfile(ROOT / "Makefile", tmp_path / "Makefile")
-    environment = {key: value for key, value in os.environ.items() if key not in {"DATA", "ADDRESS"}}
+    environment = {key: value for key, value in os.environ.items() if key not in {"DATA", "ADDRESS", "VERSION"}}
     environment = {key: value for key, value in environment.items() if "MAKE" not in key and key != "MFLAGS"}
     done = subprocess.run(
         ["make", f"PYTHON={sys.executable}", *asked],

@@ -20,8 +20,9 @@ assert "index.html" in PAGES, f"There is no site in {SITE}: make site"
 NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
 KINDS = ["index", "notebooks/01_the_broken_loop", "mistakes/over_one", "playground", "api", "glossary"]
 
-REPOSITORY = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"]["Repository"]
-NAME = REPOSITORY.removeprefix("https://github.com/")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+REPOSITORY = PROJECT["urls"]["Repository"]
+NAME, TAG = REPOSITORY.removeprefix("https://github.com/"), f"v{PROJECT['version']}"
 BINDER, COLAB = "https://mybinder.org/", "https://colab.research.google.com/"
 
 # What axe calls experimental is off unless it is named; these rules, too, are about WCAG.
@@ -147,8 +148,8 @@ def test_a_notebook_is_launched_downloaded_and_leafed_through(number: int, name:
     buttons = {str(tag["href"]) for tag in page.select("a.dropdown-item")}
     download = f"../_sources/notebooks/{name}.ipynb"
     assert buttons == {
-        f"{BINDER}v2/gh/{NAME}/main?urlpath=lab/tree/notebooks/{name}.ipynb",
-        f"{COLAB}github/{NAME}/blob/main/notebooks/{name}.ipynb",
+        f"{BINDER}v2/gh/{NAME}/{TAG}?urlpath=lab/tree/notebooks/{name}.ipynb",
+        f"{COLAB}github/{NAME}/blob/{TAG}/notebooks/{name}.ipynb",
         download,
     }
     assert (SITE / "notebooks" / download).read_bytes() == (ROOT / "notebooks" / f"{name}.ipynb").read_bytes()
