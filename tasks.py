@@ -35,6 +35,8 @@ COMMANDS = {
     "sample": "draw the shipped sample from the mixtures again",
     "quality": "measure how good the sample is; needs --data FILE",
     "bench": "measure how fast the package is, side by side with others, into docs/bench.md",
+    "site": "build the site out of the notebooks and docs/, into build/site/",
+    "test-site": "build the site, and test it in a browser",
     "address": "write the repository's address everywhere; NEW: OWNER/NAME",
 }
 TAKE_DATA, NEED_DATA = {"lesson", "claims"}, {"mixtures", "quality"}
@@ -56,7 +58,8 @@ def hand_on(python: Path, command: str, words: Sequence[str]) -> int:
     environment = {**os.environ, "PYTHONUTF8": "1"}  # or a tick mark is an error on some consoles
     if os.environ.get("SDSS_LESSON_CSV"):  # it counts from the caller's folder, too
         environment["SDSS_LESSON_CSV"] = str(Path(os.environ["SDSS_LESSON_CSV"]).expanduser().absolute())
-    process = subprocess.Popen([str(python), "-m", f"tools.{command}", *words], cwd=ROOT, env=environment)
+    module = "tools." + command.replace("-", "_")
+    process = subprocess.Popen([str(python), "-m", module, *words], cwd=ROOT, env=environment)
     while True:
         try:
             return process.wait()
@@ -96,9 +99,8 @@ def set_up(root: Path) -> Path:
 
     pip = [python, "-m", "pip", "--disable-pip-version-check"]
     install = [*pip, "install", "-q", "-c", root / "constraints.txt"]
-    pinned = [line for line in (root / "constraints.txt").read_text("utf-8").splitlines() if line[:7] == "torch=="]
-    version = ask(python, "-c", "from importlib.metadata import version; print(version('torch'))")
-    installed = "torch==" + version.partition("+")[0].strip() in pinned
+    version = ask(python, "-c", "from importlib.metadata import version; print(version('torch'))").partition("+")[0]
+    installed = "torch==" + version.strip() in (root / "constraints.txt").read_text("utf-8").splitlines()
     index, why = torch_index.decide_here(ask(*pip, "config", "list"), installed)
     print(f"Set-up: torch comes from {index or 'where pip is set up to look'}: {why}.", flush=True)
     if index:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
 
@@ -17,7 +18,7 @@ BLOCK = 8192
 def batches_of(data: Dataset[Any] | Batches, batch_size: int | None) -> Batches:
     """The rows of a dataset in order, `batch_size` at a time; batches that are made already, as they are."""
     if isinstance(data, Dataset):
-        if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
+        if batch_size is not None and (not isinstance(batch_size, int | np.integer) or batch_size < 1):
             raise ValueError(f"batch_size={batch_size!r}: give a whole number of rows, at least 1.")
         if (slices := _slices(data, batch_size)) is not None:
             return slices
@@ -70,6 +71,8 @@ def unpack(
     if not (isinstance(inputs, torch.Tensor) and isinstance(labels, torch.Tensor)):
         name, wrong = ("labels", labels) if isinstance(inputs, torch.Tensor) else ("features", inputs)
         raise TypeError(f"The {name} of a batch are {kind_of(wrong)}; they must be a tensor: torch.as_tensor(...).")
+    if inputs.is_meta or labels.is_meta:
+        raise ValueError("A batch is on the device meta, which holds no numbers. Load the data on the CPU.")
     return inputs.to(device, non_blocking=non_blocking), labels.to(device, non_blocking=non_blocking)
 
 

@@ -6,7 +6,9 @@ import math
 import os
 import re
 import warnings
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +35,8 @@ _ALIASES = {
 }
 _MISSING = {"", "null", "none", "na", "n/a"}
 _INTEGER = re.compile(r"-?\d{1,20}")
+_FAINTEST = 35
+"""Magnitudes, too, say with a number out of reach that nothing was measured: -9999, 99. Real ones reach 28."""
 ARCSECOND = np.deg2rad(1 / 3600)
 
 
@@ -59,16 +63,22 @@ def load_sdss(path: str | os.PathLike[str] | None = None, *, max_rows: int | Non
     FileNotFoundError
         When there is no such file.
     ValueError
-        When the file is no such table. The message names the file, the column, the line and the remedy.
+        When the file cannot be read or is no such table: the message names the file, the column, the line and the
+        remedy. When `max_rows` is no such number.
+    TypeError
+        When `path` is no path.
 
     Warns
     -----
     UserWarning
-        When rows without all five magnitudes are dropped, and when the ids identify nothing (a spreadsheet has
-        rounded them). ``objid`` is then made from the position on the sky: rows within one arcsecond are one object.
+        When rows without all five magnitudes, each from 0 to 35, are dropped, and when the ids identify nothing (a
+        spreadsheet has rounded them). ``objid`` is then made from the position on the sky: rows within one arcsecond
+        are one object.
 
     Notes
     -----
+    While it is read, an export takes up to 40 times its size in memory.
+
     The columns are described in the SkyServer schema browser under ``PhotoObj`` and ``SpecObj``; the bits of
     ``specobjid`` in the SDSS glossary.
 
@@ -78,31 +88,26 @@ def load_sdss(path: str | os.PathLike[str] | None = None, *, max_rows: int | Non
     >>> frame["class"].value_counts().to_dict()
     {'GALAXY': 5000, 'STAR': 4150, 'QSO': 850}
     """
-    if max_rows is not None and max_rows < 1:
-        raise ValueError(f"max_rows={max_rows}: ask for at least 1 row, or for all with None.")
+    if max_rows is not None and (not isinstance(max_rows, int | np.integer) or max_rows < 1):
+        raise ValueError(f"max_rows={max_rows!r}: ask for at least 1 row, by a whole number, or for all with None.")
     file, source = _find(path)
     table, lines = _read_table(file, source)
-    missing = [name for name in _REQUIRED if name not in table]
-    if missing:
-        raise ValueError(
-            f"{file} has no column {', '.join(repr(name) for name in missing)}; it has {', '.join(table)}. "
-            f"Export these columns: {', '.join(_REQUIRED)}."
-        )
     for name in ["ra", "dec", *FEATURES, "redshift"]:
         table[name] = _numbers(table[name], lines, file)
     _check_positions(table, lines, file)
     table["class"] = _classes(table["class"], lines, file)
 
-    seen = np.isfinite(table[FEATURES]).all(axis=1) & (table[FEATURES] != -9999).all(axis=1)
+    seen = ((table[FEATURES] >= 0) & (table[FEATURES] <= _FAINTEST)).all(axis=1)
     if not seen.any():
         raise ValueError(
             f"{file} has {len(table)} rows, from line {lines[0]} on, and none with all five magnitudes "
             f"({', '.join(FEATURES)}), so nothing is left to learn from. Export rows whose magnitudes are measured "
-            "(above -9999)."
+            f"(from 0 to {_FAINTEST})."
         )
     if not seen.all():
         warnings.warn(
-            f"{file}: dropped {len(table) - seen.sum()} of {len(table)} rows, because a magnitude is missing.",
+            f"{file}: dropped {len(table) - seen.sum()} of {len(table)} rows, because a magnitude is missing or lies "
+            f"outside of 0 to {_FAINTEST}.",
             stacklevel=2,
         )
     table = table[seen].reset_index(drop=True)
@@ -143,6 +148,8 @@ def load_sdss(path: str | os.PathLike[str] | None = None, *, max_rows: int | Non
 def _find(path: str | os.PathLike[str] | None) -> tuple[Path, str]:
     """The file to read, and how it was named."""
     if path is not None:
+        if not isinstance(path, str | os.PathLike):
+            raise TypeError(f"The path is a {type(path).__name__}; give the name of a CSV file.")
         return Path(path).expanduser(), "the path that was given"
     if named := os.environ.get("SDSS_LESSON_CSV"):
         return Path(named).expanduser(), "the environment variable SDSS_LESSON_CSV"
@@ -154,11 +161,17 @@ def _find(path: str | os.PathLike[str] | None) -> tuple[Path, str]:
 
 def _read_table(file: Path, source: str) -> tuple[pd.DataFrame, pd.Series]:
     """All fields as text (an id never passes through a float), and the line of the file that each row stands on."""
-    if not file.exists():
+    try:
+        there, readable = file.exists(), file.is_file()
+        raw = file.read_bytes() if readable else b""
+    except OSError as error:
+        reason = error.strerror or error
+        raise ValueError(f"{file} cannot be read ({source}): {reason}. Copy it to a folder of your own.") from None
+    if not there:
         raise FileNotFoundError(f"There is no file {file} ({source}). Check the spelling, or give the whole path.")
-    if file.is_dir():
-        raise ValueError(f"{file} is a folder ({source}). Name the CSV file in it.")
-    raw = file.read_bytes()
+    if not readable:  # a device may have no end
+        kind = "a folder" if file.is_dir() else "no ordinary file"
+        raise ValueError(f"{file} is {kind} ({source}). Name the CSV file in it.")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -184,9 +197,16 @@ def _read_table(file: Path, source: str) -> tuple[pd.DataFrame, pd.Series]:
             + (f": its separator is a {other}" if other else "")
             + ". Export it as CSV, with commas."
         )
-    twice = sorted({name for name in header if header.count(name) > 1})
+    twice = sorted(name for name, count in Counter(header).items() if count > 1)
     if twice:
-        raise ValueError(f"{file} has more than one column {', '.join(map(repr, twice))}. Keep one of them.")
+        named = _listed(repr(name) if name else "without a name" for name in twice)
+        raise ValueError(f"{file} has more than one column {named}. Keep one of them.")
+    missing = [name for name in _REQUIRED if name not in header]
+    if missing:
+        raise ValueError(
+            f"{file} has no column {', '.join(map(repr, missing))}; it has {_listed(header)}. "
+            f"Export these columns: {', '.join(_REQUIRED)}."
+        )
     lines, fields = [], []
     for line, row in rows:
         if len(row) < len(header):
@@ -205,6 +225,16 @@ def _read_table(file: Path, source: str) -> tuple[pd.DataFrame, pd.Series]:
     return pd.DataFrame(fields, columns=header, dtype=object), pd.Series(lines, name="line")
 
 
+def _listed(names: Iterable[str]) -> str:
+    """The names as a message can show them: a thousand, or one of a thousand letters, would hide the rest of it."""
+    first = [_short(name) for name in islice(names, 41)]
+    return ", ".join(first[:40]) + ("" if len(first) < 41 else ", ...")
+
+
+def _short(word: str) -> str:
+    return word if len(word) <= 60 else word[:57] + "..."
+
+
 _SEPARATORS = {";": "semicolon", "\t": "tab", "|": "vertical bar", " ": "space"}
 
 
@@ -221,15 +251,15 @@ def _rows(text: str, file: Path) -> Iterator[tuple[int, list[str]]]:
             line = reader.line_num + 1
     except csv.Error as error:
         raise ValueError(
-            f"{file}, line {line}: a quotation mark is out of place or never closed ({error}). Mend that line, or "
-            "download the export once more."
+            f"{file}, line {line}: a quotation mark is out of place or never closed, or a field has no end ({error}). "
+            "Mend that line, or download the export once more."
         ) from None
 
 
 def _cut_off(file: Path, line: int, column: str) -> ValueError:
     return ValueError(
-        f"{file}, line {line}: the line is cut off before column {column!r}. Download the export once more, or delete "
-        "that line."
+        f"{file}, line {line}: the line is cut off before column {_short(column)!r}. Download the export once more, "
+        "or delete that line."
     )
 
 
@@ -269,10 +299,11 @@ def _classes(column: pd.Series, lines: pd.Series, file: Path) -> pd.Series:
 
 def _bad_field(column: pd.Series, bad: pd.Series, lines: pd.Series, file: Path, fault: str, remedy: str) -> ValueError:
     row = int(np.argmax(bad.to_numpy()))
+    found = _short(str(column[row]))
     others = f" ({int(bad.sum())} such rows)" if bad.sum() > 1 else ""
     return ValueError(
-        f"{file}, line {lines[row]}, column {column.name!r}: {str(column[row])!r} {fault}{others}. {remedy}, or export "
-        "the table once more."
+        f"{file}, line {lines[row]}, column {column.name!r}: {found!r} {fault}{others}. {remedy}, or export the table "
+        "once more."
     )
 
 
@@ -290,7 +321,7 @@ def _damage(ids: pd.Series) -> str:
     example = next((word for word in ids if not _INTEGER.fullmatch(word.strip())), ids[0])
     if not example.strip():
         return f"the ids in {ids.name!r} are not complete: some rows have none."
-    return f"the ids in {ids.name!r} (such as {example!r}) identify nothing: a spreadsheet has rounded them."
+    return f"the ids in {ids.name!r} (such as {_short(example)!r}) identify nothing: a spreadsheet has rounded them."
 
 
 def _whole_numbers(
@@ -324,13 +355,15 @@ def _objid_from_position(table: pd.DataFrame) -> np.ndarray:
     from scipy.sparse.csgraph import connected_components
     from scipy.spatial import cKDTree
 
-    pairs = cKDTree(on_the_sphere(table)).query_pairs(ARCSECOND, output_type="ndarray")
-    links = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(table), len(table)))
+    # A place counts once: thousands of rows in one would be millions of pairs.
+    places, place = np.unique(on_the_sphere(table), axis=0, return_inverse=True)
+    pairs = cKDTree(places).query_pairs(ARCSECOND, output_type="ndarray")
+    links = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(places), len(places)))
     _, group = connected_components(links, directed=False)
     tenths_ra = np.rint(table["ra"].to_numpy() * 36_000).astype(np.int64) % (360 * 36_000)
     tenths_dec = np.rint((table["dec"].to_numpy() + 90) * 36_000).astype(np.int64)
     ids = pd.Series(tenths_ra * 10_000_000 + tenths_dec)
-    return ids.groupby(group).transform("min").to_numpy()
+    return ids.groupby(group[place.ravel()]).transform("min").to_numpy()
 
 
 def _specobjid_from_plate(table: pd.DataFrame) -> np.ndarray | None:

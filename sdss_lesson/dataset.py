@@ -45,7 +45,10 @@ class SDSSDataset(TensorDataset):
     Raises
     ------
     ValueError
-        When a column is missing, a value is not finite, a class is unknown, or the scaler is not fitted.
+        When there are no rows or no features, a column is missing or there twice, a value is no finite number, a
+        class is unknown, or the scaler is not fitted or does not go with these columns.
+    TypeError
+        When `frame` is no frame.
 
     Examples
     --------
@@ -60,24 +63,40 @@ class SDSSDataset(TensorDataset):
     def __init__(
         self, frame: pd.DataFrame, *, features: Sequence[str] = FEATURES, scaler: Scaler | None = None
     ) -> None:
-        columns = list(features)
+        if not isinstance(frame, pd.DataFrame):
+            raise TypeError(f"The frame is a {type(frame).__name__}; give a DataFrame, as load_sdss() returns it.")
+        columns = [features] if isinstance(features, str) else list(features)
+        has = list(map(str, frame.columns))
         missing = [name for name in [*columns, "class"] if name not in frame]
         if missing:
-            raise ValueError(f"The frame has no column {', '.join(missing)}; it has {', '.join(frame.columns)}.")
+            raise ValueError(f"The frame has no column {', '.join(map(str, missing))}; it has {', '.join(has)}.")
+        twice = [name for name in [*columns, "class"] if has.count(name) > 1]
+        if twice:
+            raise ValueError(f"The frame has more than one column {', '.join(twice)}. Keep one of each.")
+        if len(frame) == 0 or not columns:
+            what = "The frame has no rows" if columns else "No features are named"
+            raise ValueError(f"{what}, so there is nothing to learn from. Give at least one.")
         labels = pd.Index(CLASSES).get_indexer(frame["class"])
         if (labels < 0).any():
             raise ValueError(f"Unknown class {str(frame['class'][labels < 0].iloc[0])!r}; known: {', '.join(CLASSES)}.")
         # A copy of its own: neither a scaler that works in place nor torch may share memory with the reader's frame.
-        values = frame[columns].copy()
-        array = np.asarray(values if scaler is None else _transform(scaler, values), dtype=np.float64)
-        bad = ~np.isfinite(array)
-        if bad.any():
-            row, column = np.argwhere(bad)[0]
+        try:
+            values = frame[columns].astype(np.float64).copy()
+        except (TypeError, ValueError) as error:
             raise ValueError(
-                f"Feature {columns[column]!r} of row {frame.index[row]} is {array[row, column]}, and a network turns "
-                "one such value into NaN everywhere. Drop rows with missing values first, as load_sdss does."
-            )
+                f"Not all values of {', '.join(map(str, columns))} are numbers: {error}. Name columns of numbers as "
+                "features."
+            ) from None
+        array = np.asarray(values if scaler is None else _transform(scaler, values), dtype=np.float64)
         self.features = torch.tensor(array, dtype=torch.get_default_dtype())
+        bad = ~self.features.isfinite()  # a number may be too large for float32
+        if bad.any():
+            row, column = bad.nonzero()[0].tolist()
+            name = columns[column] if array.shape[1] == len(columns) else column
+            raise ValueError(
+                f"Feature {name!r} of row {frame.index[row]} is {array[row, column]}, and a network turns one such "
+                "value into NaN everywhere. Drop rows with missing values first, as load_sdss does."
+            )
         self.labels = torch.tensor(labels, dtype=torch.int64)
 
     @property
@@ -129,4 +148,10 @@ def _transform(scaler: Scaler, values: pd.DataFrame) -> np.ndarray:
         raise ValueError(
             f"The scaler {scaler} is not fitted. Fit it on the training rows, and give that one to all sets: "
             "scaler = StandardScaler().fit(split.train[FEATURES])."
+        ) from None
+    except (AttributeError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise ValueError(
+            f"The scaler {scaler} does not go with the features {', '.join(map(str, values))}: {reason}. Give one that "
+            "was fitted on these columns of the training rows."
         ) from None

@@ -62,12 +62,17 @@ class Evaluation:
     @property
     def accuracy(self) -> float:
         """Correct rows over all rows: a fraction from 0 to 1."""
-        return self.n_correct / self.n_samples
+        return self.n_correct / self._n()
 
     @property
     def loss(self) -> float:
         """Mean cross-entropy over the rows, in nats."""
-        return self.loss_sum / self.n_samples
+        return self.loss_sum / self._n()
+
+    def _n(self) -> int:
+        if self.n_samples == 0:
+            raise ValueError("There are no rows, so nothing is known about the accuracy. Evaluate at least one.")
+        return self.n_samples
 
     @property
     def support(self) -> npt.NDArray[np.int64]:
@@ -122,9 +127,7 @@ class Evaluation:
 
         if not 0 < level < 1:
             raise ValueError(f"level={level}: give a fraction between 0 and 1, such as 0.95.")
-        if self.n_samples == 0:
-            raise ValueError("There are no rows, so nothing is known about the accuracy.")
-        found = binomtest(self.n_correct, self.n_samples).proportion_ci(level, method="wilson")
+        found = binomtest(self.n_correct, self._n()).proportion_ci(level, method="wilson")
         return float(found.low), float(found.high)
 
     def __add__(self, other: "Evaluation") -> "Evaluation":
@@ -250,9 +253,12 @@ def evaluate(
     Raises
     ------
     ValueError
-        When there are no rows, or logits or labels have the wrong shape, length or range, or logits are NaN.
+        When there are no rows, logits or labels have the wrong shape, length or range, logits are NaN, or the device
+        is not there or holds no numbers.
     TypeError
         When a dtype or an argument has the wrong type. No number is ever returned for data that cannot be judged.
+    Exception
+        Whatever the model or the loader raises itself, as it is. A model's RuntimeError carries a note on the features.
 
     Examples
     --------
@@ -260,11 +266,10 @@ def evaluate(
     >>> evaluate(NeuralNet(5, 16, 3), dataset).n_samples
     10000
     """
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"The model is {kind_of(model)}; give a torch.nn.Module.")
+    check_model(model)
     classes = class_names(data)
     batches = batches_of(data, batch_size)
-    device = device_of(model) if device is None else device
+    device = usable(device_of(model) if device is None else device)
     # A GPU need not wait for memory that nobody writes to again, as that of a loader's batches.
     early = isinstance(batches, DataLoader) and device is not None and torch.device(device).type == "cuda"
     tally, dtypes = Tally(), dtypes_of(model)
@@ -278,6 +283,26 @@ def evaluate(
         raise ValueError("There are no rows to evaluate: the loader is empty, or it was an iterator that is used up.")
     # Names are for printing only: those of another number of classes would be wrong.
     return Evaluation(*counted, classes if len(classes) == len(counted[0]) else ())
+
+
+def check_model(model: object) -> None:
+    """Refuse what is no module."""
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"The model is {kind_of(model)}; give a torch.nn.Module.")
+
+
+def usable(device: torch.device | str | None) -> torch.device | None:
+    """The device, after a check that numbers can be kept there."""
+    if device is None:
+        return None
+    try:
+        found = torch.empty(0, device=device).device
+    except (AssertionError, NotImplementedError, RuntimeError, TypeError) as error:
+        reason = str(error).split("\n")[0]
+        raise ValueError(f"The device {str(device)!r} is not there ({reason}). Take 'cpu'.") from None
+    if found.type == "meta":
+        raise ValueError("The device is meta, which holds no numbers. Load the model's weights on the CPU.")
+    return found
 
 
 def dtypes_of(model: nn.Module) -> set[torch.dtype]:
@@ -296,6 +321,8 @@ def forward(model: nn.Module, inputs: torch.Tensor, dtypes: set[torch.dtype]) ->
         # Whole numbers are what an embedding wants; most other layers raise, and torch's message has no remedy.
         if foreign:
             raise _other_dtype(inputs, dtypes) from error
+        shape = tuple(inputs.shape)
+        error.add_note(f"The features that the model got have the shape {shape}. Does its first layer take such rows?")
         raise
     return logits
 

@@ -1,7 +1,9 @@
 """Keep a trained `NeuralNet` in a file, together with the scaling that its features need."""
 
+import io
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,11 +35,31 @@ def save_model(path: str | os.PathLike[str], model: NeuralNet, scaler: Any) -> N
 
     Raises
     ------
-    AttributeError
-        When the scaler has no ``mean_`` and ``scale_``: it is not fitted, or no ``StandardScaler``.
+    TypeError
+        When the model is no `NeuralNet`.
+    ValueError
+        When the scaler is not fitted, no ``StandardScaler``, or one that leaves out mean or scale.
+    OSError
+        When the file cannot be written. One that was there stays as it was.
     """
-    scaling = {"mean": torch.tensor(scaler.mean_), "scale": torch.tensor(scaler.scale_)}
-    torch.save({"state_dict": model.state_dict(), **scaling}, path)
+    if not isinstance(model, NeuralNet):
+        raise TypeError(f"The model is a {type(model).__name__}; only a NeuralNet is kept in such a file.")
+    mean, scale = getattr(scaler, "mean_", None), getattr(scaler, "scale_", None)
+    if mean is None or scale is None or not getattr(scaler, "with_mean", True):
+        raise ValueError(
+            f"The scaler {scaler} has no mean and scale to keep. Give a StandardScaler() that was fitted on the "
+            "training rows."
+        )
+    scaling = {"mean": torch.tensor(mean), "scale": torch.tensor(scale)}
+    content = io.BytesIO()
+    torch.save({"state_dict": model.state_dict(), **scaling}, content)
+    path = Path(path)
+    unfinished = path.with_name(f".{path.name}.part")
+    try:
+        unfinished.write_bytes(content.getbuffer())
+        os.replace(unfinished, path)  # noqa: PTH105 - one step: a full disk costs no model
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def load_model(path: str | os.PathLike[str]) -> tuple[NeuralNet, Standard]:
@@ -56,6 +78,8 @@ def load_model(path: str | os.PathLike[str]) -> tuple[NeuralNet, Standard]:
         model = NeuralNet(n_features, hidden, n_classes).to(state["l1.weight"].dtype)
         model.load_state_dict(state)
         scaler = Standard(found["mean"].numpy(), found["scale"].numpy())
+        if not scaler.mean.shape == scaler.scale.shape == (n_features,):
+            raise ValueError(f"mean and scale are not those of {n_features} features")
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror or error}.") from None
     except Exception as error:  # a file that is something else fails in any way

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,9 @@ class ParquetBatches:
     Raises
     ------
     ValueError
-        When there are no such files, or one is no Parquet file or has not all columns; while it is read, when rows
-        cannot be learned from, as for `SDSSDataset`. The message names the file.
+        When there are no such files, one is no Parquet file or has not all columns, or `batch_size` is no such number;
+        while it is read, when a file is damaged or rows cannot be learned from, as for `SDSSDataset`. The message
+        names the file.
     ModuleNotFoundError
         When pyarrow is not installed.
 
@@ -59,6 +61,8 @@ class ParquetBatches:
         world_size: int = 1,
         batch_size: int = 8192,
     ) -> None:
+        if not isinstance(batch_size, int) or batch_size < 1:
+            raise ValueError(f"batch_size={batch_size!r}: give a whole number of rows, at least 1.")
         self.scaler, self.batch_size = scaler, batch_size
         self._files = sorted(Path(folder).glob("*.parquet"))
         if not self._files:
@@ -104,7 +108,8 @@ class ParquetBatches:
 _COLUMNS = [*FEATURES, "class"]
 
 
-def _opened(file: Path, **options: Any) -> Any:
+@contextmanager
+def _opened(file: Path, **options: Any) -> Iterator[Any]:
     """A file whose pages are read as they are needed."""
     try:
         from pyarrow import ArrowException
@@ -112,6 +117,8 @@ def _opened(file: Path, **options: Any) -> Any:
     except ModuleNotFoundError:
         raise ModuleNotFoundError("Parquet files are read by pyarrow, which is not here: pip install pyarrow") from None
     try:
-        return ParquetFile(file, buffer_size=2**20, pre_buffer=False, **options)
+        with ParquetFile(file, buffer_size=2**20, pre_buffer=False, **options) as opened:
+            yield opened
     except (ArrowException, OSError) as error:
-        raise ValueError(f"{file} cannot be read as Parquet: {error}") from None
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{file} cannot be read as Parquet: {reason}. Write that file once more.") from None

@@ -1,7 +1,9 @@
 """Split a catalogue so that no object stands in two sets."""
 
 from dataclasses import dataclass
+from numbers import Real
 
+import numpy as np
 import pandas as pd
 
 
@@ -27,7 +29,7 @@ def split_by_object(frame: pd.DataFrame, *, test_size: float = 0.2, val_size: fl
     test_size, val_size
         Shares of all rows. Each class comes as near to them as its objects allow; 0 leaves that set empty.
     seed
-        Another seed, another split; the same seed, the same split.
+        Another seed, another split; the same seed, the same split. A whole number from 0 to 2**32 - 1.
 
     Returns
     -------
@@ -37,27 +39,42 @@ def split_by_object(frame: pd.DataFrame, *, test_size: float = 0.2, val_size: fl
     Raises
     ------
     ValueError
-        When a column is missing, the shares leave no training rows, or a class has too few objects.
+        When a column is missing or there twice, there are no rows or one has no id or class, the shares leave no
+        training rows, a class has too few objects, or the seed is no such number.
+    TypeError
+        When `frame` is no frame.
 
     Examples
     --------
     >>> split_by_object(load_sdss())
     Split(train=6000, val=2000, test=2000 rows)
     """
-    missing = [name for name in ("objid", "class") if name not in frame]
-    if missing:
-        raise ValueError(f"The frame has no column {' or '.join(missing)}: give it as load_sdss() returns it.")
-    if not (test_size >= 0 and val_size >= 0 and test_size + val_size < 1):
+    if not isinstance(frame, pd.DataFrame):
+        raise TypeError(f"The frame is a {type(frame).__name__}: give a DataFrame, as load_sdss() returns it.")
+    for name in ("objid", "class"):
+        if (frame.columns == name).sum() != 1:
+            fault = "more than one" if name in frame else "no"
+            raise ValueError(f"The frame has {fault} column {name}: give it as load_sdss() returns it.")
+    if len(frame) == 0:
+        raise ValueError("The frame has no rows. Look at how they were chosen, and give some.")
+    if frame[["objid", "class"]].isna().any(axis=None):
+        # Such a row would be in no object, and so it would land in the training set.
+        raise ValueError("Some rows have no objid or no class. Drop them: frame.dropna(subset=['objid', 'class']).")
+    if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
+        raise ValueError(f"seed={seed!r}: give a whole number from 0 to 2**32 - 1.")
+    shares = test_size, val_size
+    if not (all(isinstance(share, Real) and share >= 0 for share in shares) and sum(shares) < 1):
         raise ValueError(
-            f"test_size={test_size} and val_size={val_size} must be shares of the whole: none negative, and together "
-            "under 1, so that rows are left for training."
+            f"test_size={test_size!r} and val_size={val_size!r} must be shares of the whole: none negative, and "
+            "together under 1, so that rows are left for training."
         )
     from sklearn.utils import shuffle
 
     # scikit-learn draws the order; the sets are then filled by row. Its own splitters count objects and not rows
     # (train_test_split), or know only shares of the form 1 / k (StratifiedGroupKFold).
     # One row per object. An object that two spectra class differently goes with the first of them.
-    objects = frame.groupby("objid", sort=False).agg(name=("class", "first"), rows=("class", "size"))
+    by_object = frame.reset_index(drop=True).groupby("objid", sort=False)
+    objects = by_object.agg(name=("class", "first"), rows=("class", "size"))
     drawn: dict[str, list[int]] = {"test": [], "val": []}
     to_fill = {which: share for which, share in [("test", test_size), ("val", val_size)] if share > 0}
     for name, members in objects.groupby("name"):

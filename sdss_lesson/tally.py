@@ -76,7 +76,8 @@ class Tally:
         doubles = torch.empty(sides, dtype=torch.float64, device=device)
         self._doubles = doubles if few else doubles.T
         self._labels = torch.empty(self._rows, dtype=torch.int64, device=device)
-        self._ones = torch.ones_like(self._doubles[0])
+        self._from_last = torch.arange(n_classes).flip(0).to(device, torch.uint8)[:, None]
+        self._one = torch.ones(1, dtype=torch.float64, device=device)
         self._counts = torch.zeros(n_classes**2, dtype=torch.float64, device=device)  # exact below 2**53
         self._loss_sum = torch.zeros((), dtype=torch.float64, device=device)
         self._lowest = self._highest = torch.zeros((), dtype=torch.int64, device=device)
@@ -90,13 +91,21 @@ class Tally:
         lowest, highest = labels.aminmax()
         # A label outside ends in an error below; until then it must be harmless, for a GPU would crash over it.
         labels.clamp_(0, n_classes - 1)
-        loss_sum = logits.log_softmax(0).gather(0, labels[None]).sum().neg()
-        pairs = torch.add(logits.max(0).indices, labels, alpha=n_classes)
-        self._counts.index_add_(0, pairs, self._ones[:n])
-        self._loss_sum = self._loss_sum + loss_sum
+        of_label = logits.log_softmax(0).gather(0, labels[None])
+        pairs = torch.add(self._predictions(logits), labels, alpha=n_classes)
+        self._counts.index_add_(0, pairs, self._one.expand(n))
+        self._loss_sum = self._loss_sum - of_label.sum()
         self._lowest, self._highest = torch.minimum(self._lowest, lowest), torch.maximum(self._highest, highest)
         if labels.device.type in LOOK_AT:
             self._check(self._loss_sum.item(), int(self._lowest), int(self._highest))
+
+    def _predictions(self, logits: torch.Tensor) -> torch.Tensor:
+        """The first class with the largest logit, for logits of shape (C, N); a NaN must give a class, too."""
+        if self._n_classes > FEW:
+            return logits.max(0).indices
+        # Several times as fast as `max`, which takes a jump for each row, and which way cannot be guessed.
+        from_last = ((logits == logits.amax(0)) * self._from_last).amax(0)
+        return self._n_classes - 1 - from_last
 
     def _check(self, loss_sum: float, lowest: int, highest: int) -> None:
         if lowest < 0 or highest >= self._n_classes:

@@ -1,16 +1,18 @@
 """Train a classifier, and keep what happened in each epoch."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from numbers import Real
 
 import pandas as pd
 import torch
 from torch import nn
+from torch.utils.data import Dataset
 
-from sdss_lesson.batches import Batches, unpack
-from sdss_lesson.evaluation import Evaluation, device_of, dtypes_of, evaluate, forward
+from sdss_lesson.batches import Batches, kind_of, unpack
+from sdss_lesson.evaluation import Evaluation, check_model, device_of, dtypes_of, evaluate, forward, usable
 from sdss_lesson.progress import progress
 from sdss_lesson.tally import Tally, checked_labels
 
@@ -72,17 +74,33 @@ def fit(
     Raises
     ------
     ValueError
-        When the loss is NaN or infinite (the message names epoch and batch), or an epoch has no rows.
+        When the loss is NaN or infinite (the message names epoch and batch), an epoch has no rows, nothing can be
+        trained, or a number is none that can be used; and where `evaluate` raises it.
+    TypeError
+        When the model is no module, or the batches are none.
 
     References
     ----------
     Kingma and Ba, Adam: a method for stochastic optimization, ICLR 2015, arXiv:1412.6980.
     """
-    if epochs < 1:
-        raise ValueError(f"epochs={epochs}: train for at least 1.")
+    check_model(model)
+    if isinstance(train_loader, Dataset) or not isinstance(train_loader, Iterable):
+        raise TypeError(
+            f"The training data are {kind_of(train_loader)}; give batches: DataLoader(dataset, batch_size=32, "
+            "shuffle=True)."
+        )
+    if not isinstance(epochs, int) or epochs < 1:
+        raise ValueError(f"epochs={epochs!r}: train for at least 1, by a whole number.")
+    if not isinstance(lr, Real) or not 0 <= lr < math.inf:
+        raise ValueError(f"lr={lr!r}: give a small positive number, such as 1e-3.")
+    if not torch.is_grad_enabled() or not any(weights.requires_grad for weights in model.parameters()):
+        raise ValueError(
+            "Nothing can be trained: gradients are switched off (torch.no_grad), or the model has no weights that take "
+            "one. Train outside of torch.no_grad, and model.requires_grad_() thaws frozen weights."
+        )
     loss_function = nn.CrossEntropyLoss()
     optimizer = torch.optim.Adam(model.parameters(), lr=lr)
-    device, dtypes = device_of(model), dtypes_of(model)
+    device, dtypes = usable(device_of(model)), dtypes_of(model)
     history = History()
     for epoch in progress(range(1, epochs + 1), "training"):
         model.train()

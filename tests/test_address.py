@@ -33,7 +33,7 @@ def test_there_and_back_again(tree: Path) -> None:
     stored = {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
     assert stored and stored == {path.name for path in changed if path.suffix == ".ipynb"}
     assert address.current(tree) == "star-school/sdss.lesson"
-    assert not any(old.encode() in text for text in contents(tree).values())
+    assert not any(name.encode() in text for text in contents(tree).values() for name in (old, address.on_pages(old)))
     address.rewrite(tree, old)
     assert contents(tree) == before
 
@@ -41,16 +41,23 @@ def test_there_and_back_again(tree: Path) -> None:
 def test_a_longer_name_is_another_repository(tree: Path) -> None:
     old = address.current(tree)
     kept = [f"github.com/{old}-extra", f"github.com/{old}2", f"gh/NOT{old}/HEAD", f"gh/NOT-{old}/HEAD", f"{old}.io"]
+    pages = address.on_pages(old)
+    kept += [f"https://{pages}-extra/", f"https://not-{pages}/"]
     gone = [
         f"https://github.com/{old}.",
         f"git+https://github.com/{old}.git@v1",
         f"v2/gh/{old}/HEAD",
         f"github/{old}/b",
     ]
-    (tree / "docs" / "links.md").write_text("\n".join([*kept, *gone]))
+    moved = [f"https://{pages}/playground.html", f"https://{pages}/."]
+    (tree / "docs" / "links.md").write_text("\n".join([*kept, *gone, *moved]))
     address.rewrite(tree, "me/it")
     lines = (tree / "docs" / "links.md").read_text().splitlines()
-    assert lines == [*kept, *(line.replace(old, "me/it") for line in gone)]
+    assert lines[: len(kept)] == kept
+    assert lines[len(kept) :] == [
+        *(line.replace(old, "me/it") for line in gone),
+        *(line.replace(pages, "me.github.io/it") for line in moved),
+    ]
 
 
 def test_all_files_or_none(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:

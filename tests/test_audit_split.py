@@ -13,7 +13,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.preprocessing import StandardScaler
-from torch.utils.data import DataLoader, IterableDataset, Subset, TensorDataset
+from torch.utils.data import Subset, TensorDataset
 
 import sdss_lesson
 from sdss_lesson import FEATURES, SDSSDataset, SplitReport, audit_split, load_sdss, split_by_object
@@ -596,49 +596,3 @@ def test_nothing_is_changed():
     assert torch.equal(values.nan_to_num(7), copy.nan_to_num(7)) and torch.signbit(values).equal(torch.signbit(copy))
     assert torch.equal(torch.get_rng_state(), state[0])
     assert (np.random.get_state()[1] == state[1]).all()  # noqa: NPY002
-
-
-class Stream(IterableDataset):
-    def __iter__(self):
-        yield torch.zeros(2), torch.tensor(0)
-
-
-X = pd.DataFrame({"x": [0.5, 1.5]})
-PAIRS = TensorDataset(torch.zeros(2, 2), torch.zeros(2))
-
-
-@pytest.mark.parametrize(
-    ("train", "test", "options", "error", "words"),
-    [
-        (X, X[:0], {}, ValueError, "test has no rows. Look at how the sets were cut"),
-        (X[:0], X, {}, ValueError, "train has no rows"),
-        (np.zeros((0, 3)), np.zeros((2, 3)), {}, ValueError, "train has no rows"),
-        (PAIRS, Subset(PAIRS, []), {}, ValueError, "test has no rows"),
-        (X, X.rename(columns={"x": "y"}), {}, ValueError, "nothing to compare: train has the columns x, and test y"),
-        (X, X, {"columns": "y"}, ValueError, "columns: train has no column 'y'; it has x"),
-        (X.assign(y=1), X, {"columns": ["x", "y"]}, ValueError, "columns: test has no column 'y'"),
-        (X, X, {"keys": ["z"]}, ValueError, "keys: train has no column 'z'"),
-        (X, X, {"keys": []}, ValueError, "keys names no column.*leave keys out"),
-        (X, X, {"columns": []}, ValueError, "columns names no column"),
-        (X.assign(t="a"), X.assign(t="b"), {"columns": "t"}, TypeError, "columns=t: not all are numbers.*encode"),
-        (X[["x", "x"]], X, {}, ValueError, "train has more than one column 'x'. Keep one"),
-        (X, X.to_numpy(), {}, TypeError, "train is a DataFrame and test a ndarray. Give two frames, or none"),
-        (PAIRS, PAIRS, {"keys": "x"}, ValueError, "keys and columns name columns of frames"),
-        (PAIRS, PAIRS, {"columns": "x"}, ValueError, "keys and columns name columns of frames"),
-        (np.zeros((2, 3)), np.zeros((2, 4)), {}, ValueError, r"shape \(3,\) and one of test \(4,\).*same features"),
-        (np.zeros((2, 3, 4)), np.zeros((2, 4, 3)), {}, ValueError, "same layout"),
-        ([[1, 2]], [[1, 2]], {}, TypeError, "train is a list. Give a pandas DataFrame"),
-        (np.zeros(2), "test.csv", {}, TypeError, "test is a str"),
-        (X["x"], X["x"], {}, TypeError, "train is a Series"),
-        (np.float64(1), np.zeros(2), {}, TypeError, "train is a float64"),
-        (np.array(["a"]), np.array(["a"]), {}, TypeError, "train is an array of <U1"),
-        (np.ones(2) * 1j, np.ones(2), {}, TypeError, "array of complex128"),
-        (torch.ones(2) * 1j, torch.ones(2), {}, TypeError, "train is a Tensor.*real numbers"),
-        (DataLoader(PAIRS), PAIRS, {}, TypeError, "train is a DataLoader.*loader.dataset"),
-        (Stream(), PAIRS, {}, TypeError, "train is a Stream.*known length"),
-        (TensorDataset(torch.zeros(2, 2)), PAIRS, {}, TypeError, r"must be a pair \(features, labels\)"),
-    ],
-)
-def test_what_cannot_be_compared_is_an_error_with_a_remedy(train, test, options, error, words):
-    with pytest.raises(error, match=words):
-        audit_split(train, test, **options)

@@ -2,7 +2,6 @@
 
 import codecs
 import csv
-import gzip
 import io
 import warnings
 from pathlib import Path
@@ -171,69 +170,7 @@ def test_a_missing_file_is_named_with_who_named_it(tmp_path, monkeypatch):
         load_sdss()
 
 
-def test_a_folder_is_named(tmp_path):
-    with pytest.raises(ValueError, match=r"is a folder .*Name the CSV file in it"):
-        load_sdss(tmp_path)
-
-
-# What is wrong with a file: each time the file, and where it applies column, line and remedy
-
-GOOD = text_of()
-FAULTS = {
-    "empty": ("", ["is empty", "Download"]),
-    "blank": (" \n\n\t\n", ["is empty", "Download"]),
-    "only a byte order mark": (codecs.BOM_UTF8, ["is empty", "Download"]),
-    "a header alone": (text_of([]), ["a header and no rows", "Check the query"]),
-    "#Table1 and a header": ("#Table1\n" + text_of([]), ["a header and no rows", "Check the query"]),
-    "#Table1 alone": ("#Table1\n", ["does not begin with a header", "Export it as CSV"]),
-    "no magnitude": (changed(0, "u", "-9999")[:1], ["1 rows, from line 2", "u, g, r, i, z", "Export rows whose"]),
-    "no column": (GOOD.replace("redshift", "zz"), ["no column 'redshift'", "it has", "zz", "Export these columns"]),
-    "no columns": (GOOD.replace("ra,dec", "x,y"), ["no column 'ra', 'dec'", "Export these columns"]),
-    "a column twice": (GOOD.replace("fiberid", "ALPHA"), ["more than one column 'ra'", "Keep one"]),
-    "unknown class": (changed(2, "class", "quasar"), ["line 4, column 'class': 'quasar'", "QSO", "Delete"]),
-    "no class": (changed(1, "class", ""), ["line 3, column 'class': ''", "GALAXY, QSO, STAR"]),
-    "a word for a magnitude": (changed(1, "g", "bright"), ["line 3, column 'g': 'bright' is not a number", "Mend"]),
-    "decimal comma": (changed(1, "g", '"17,2"'), ["line 3, column 'g': '17,2' is not a number", "Mend"]),
-    "a word for a redshift": (changed(3, "redshift", "z=1"), ["line 5, column 'redshift': 'z=1' is not", "Mend"]),
-    "off the sky": (changed(2, "dec", "-90.5"), ["line 4, column 'dec': '-90.5' is no position", "Mend"]),
-    "nowhere": (changed(2, "ra", ""), ["line 4, column 'ra': 'nan' is no position", "0 to 360"]),
-    "a short row": (GOOD.replace(",0.1,GALAXY,323,51615,541", ""), ["line 3", "before column 'redshift'", "Download"]),
-    "cut off": (GOOD[:-20], ["line 5", "cut off before column", "Download the export once more"]),
-    "a long row": (GOOD.replace(",323,", ",3,23,"), ["line 3: 15 fields under a header of 14", "Mend that line"]),
-    "semicolons": (GOOD.replace(",", ";"), ["a semicolon", "Export it as CSV, with commas"]),
-    "semicolons, decimal commas": (GOOD.replace(",", ";").replace(".", ","), ["a semicolon", "with commas"]),
-    "tabs": (GOOD.replace(",", "\t"), ["a tab", "with commas"]),
-    "bars": ("#Table1\n" + GOOD.replace(",", "|"), ["a vertical bar", "with commas"]),
-    "spaces": (GOOD.replace(",", " "), ["a space", "with commas"]),
-    "HTML": ("\n<!DOCTYPE html><html>busy</html>", ["a web page (HTML)", "download the export as CSV"]),
-    "VOTable": ("<?xml version='1.0'?><VOTABLE/>", ["XML", "download the export as CSV"]),
-    "JSON": ('[{"objid": 1, "ra": 2}, {"objid": 1, "ra": 2}]', ["JSON", "download the export as CSV"]),
-    "gzip": (gzip.compress(GOOD.encode()), ["not a text file", "Unpack it"]),
-    "zip": (b"PK\x03\x04" + bytes(200), ["not a text file", "Unpack it"]),
-    "UTF-16": (GOOD.encode("utf-16"), ["not a text file in UTF-8", "export it as CSV"]),
-    "UTF-16 without a mark": (GOOD.encode("utf-16-le"), ["not a text file in UTF-8", "export it as CSV"]),
-    "Latin-1": (GOOD.encode() + b"\xb0", ["not a text file in UTF-8", "export it as CSV"]),
-    "an open quotation mark": (GOOD.replace("17.2", '"17.2', 1), ["line 3: a quotation mark", "Mend that line"]),
-    "an open one in a large file": ('a,b\n1,"2\n' + GOOD * 800, ["line 2: a quotation mark", "Mend that line"]),
-    "a closed one too early": (GOOD.replace("17.2", '"17".2', 1), ["line 3: a quotation mark", "Mend that line"]),
-    "a second table": (GOOD + "#Table2\n" + GOOD, ["line 6", "cut off before column 'specobjid'"]),
-    "lines after #Table1": ("#Table1\n" + text_of(changed(1, "i", "?")), ["line 4, column 'i': '?'", "Mend"]),
-    "lines after a blank": (GOOD.replace("\n", "\n\n", 2).replace("QSO", "ASTEROID"), ["line 6, column 'class'"]),
-    "lines after a wrapped field": (
-        text_of([["n", *HEADER], ['"a\nb"', *ROWS[0]], ["c", *changed(1, "i", "?")[1]]], ["x", *HEADER]).partition(
-            "\n"
-        )[2],
-        ["line 4, column 'i': '?'"],
-    ),
-}
-
-
-@pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_is_one_error_that_says_where_and_what_to_do(read, name):
-    content, words = FAULTS[name]
-    message = fault_of(read, content)
-    assert [word for word in words if word not in message] == [], message
-    assert "np.float64" not in message
+# What is wrong with a file: beside what stands in test_bad_input.py
 
 
 def test_an_error_counts_the_rows_like_the_first_bad_one(read):
@@ -402,11 +339,6 @@ def test_a_larger_export_is_drawn_from_by_class(sample, wanted):
     assert drawn["specobjid"].is_unique
     assert drawn.merge(sample, how="inner").equals(drawn)
     assert drawn.equals(load_sdss(max_rows=wanted))
-
-
-def test_no_rows_at_all_cannot_be_asked_for():
-    with pytest.raises(ValueError, match="max_rows=0: ask for at least 1"):
-        load_sdss(max_rows=0)
 
 
 # Real rows

@@ -169,22 +169,6 @@ def test_the_dataset_shares_no_memory_with_the_frame(sample, dtype):
     assert dataset.features.abs().min() > 1
 
 
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (lambda frame: frame.drop(columns="g"), "no column g; it has"),
-        (lambda frame: frame.drop(columns="class"), "no column class; it has"),
-        (lambda frame: frame.assign(**{"class": "ASTEROID"}), "Unknown class 'ASTEROID'; known: GALAXY, QSO, STAR"),
-        (lambda frame: frame.assign(**{"class": np.nan}), "Unknown class 'nan'"),
-        (lambda frame: frame.assign(r=np.where(frame.index == 3, np.nan, 1.0)), "Feature 'r' of row 3 is nan.*Drop"),
-        (lambda frame: frame.assign(r=np.where(frame.index == 3, np.inf, 1.0)), "Feature 'r' of row 3 is inf.*Drop"),
-    ],
-)
-def test_rows_that_cannot_be_learned_from_are_an_error(sample, change, words):
-    with pytest.raises(ValueError, match=words):
-        SDSSDataset(change(sample.head(10)))
-
-
 def test_building_and_reading_set_no_global_state(sample):
     state, dtype = torch.get_rng_state(), torch.get_default_dtype()
     SDSSDataset(sample)[0]

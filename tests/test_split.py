@@ -123,28 +123,6 @@ def test_the_split_says_how_many_rows_it_has(split):
     assert repr(split) == "Split(train=6000, val=2000, test=2000 rows)"
 
 
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"test_size": 0.5, "val_size": 0.5}, "together under 1"),
-        ({"test_size": -0.1}, "none negative"),
-        ({"val_size": float("nan")}, "shares of the whole"),
-        ({"test_size": 2_000}, "shares of the whole"),
-    ],
-)
-def test_impossible_shares_are_an_error(sample, options, words):
-    with pytest.raises(ValueError, match=words):
-        split_by_object(sample, **options)
-
-
-def test_a_frame_without_ids_or_with_too_few_objects_is_an_error(sample):
-    with pytest.raises(ValueError, match=r"no column objid: give it as load_sdss\(\) returns it"):
-        split_by_object(sample.drop(columns="objid"))
-    two = sample[sample["class"] == "QSO"].drop_duplicates("objid").head(2)
-    with pytest.raises(ValueError, match=r"Class QSO has 2 object\(s\), too few.*load more rows"):
-        split_by_object(pd.concat([two, sample[sample["class"] == "STAR"]]))
-
-
 def test_real_rows_are_split_to_one_row_a_class(real_csv):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

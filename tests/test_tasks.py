@@ -273,8 +273,8 @@ def test_options_are_handed_on(handed: list[list[str]]) -> None:
 def test_every_command_has_a_file_and_a_make_target() -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
     for command in tasks.COMMANDS:
-        assert (ROOT / "tools" / f"{command}.py").is_file()
-        assert re.search(rf"^[a-z ]*\b{command}\b[a-z ]*:", makefile, re.MULTILINE), command
+        assert (ROOT / "tools" / f"{command.replace('-', '_')}.py").is_file()
+        assert re.search(rf"^([a-z-]+ )*{command}( [a-z-]+)*:", makefile, re.MULTILINE), command
     assert len(TASKS.read_text("utf-8").splitlines()) < 150
 
 

@@ -263,6 +263,8 @@ def test_the_tests_run_even_where_a_notebook_would_fail_first(tmp_path: Path, mo
     assert test_command.main(["-k", "x"]) == 0  # nothing to test in one of the two
     assert test_command.main([]) == 5  # no notebook found
     assert [command[-1] for command in calls] == ["tests", "notebooks"] * 3
+    shown = ["--cov" in command for command in calls]
+    assert shown == [True, False, False, False, True, False]  # a part of the tests is sure to cover too little
 
 
 def test_lab_never_overwrites(make: Make, tmp_path: Path) -> None:

@@ -209,22 +209,6 @@ def test_a_loss_that_is_not_finite_says_where_and_leaves_the_weights(value, call
     assert all(tensor.isfinite().all() for tensor in model.state_dict().values())
 
 
-@pytest.mark.parametrize(
-    ("batches", "epochs", "kind", "words"),
-    [
-        ([], 1, ValueError, "no training rows in epoch 1"),
-        (iter([rows().tensors]), 2, ValueError, "no training rows in epoch 2.*used up"),
-        ([rows().tensors], 0, ValueError, "epochs=0: train for at least 1"),
-        ([(rows().tensors[0].double(), rows().tensors[1])], 1, TypeError, r"features.to\(torch.float32\)"),
-        ([(rows().tensors[0], rows().tensors[1].float())], 1, TypeError, "must be class indices"),
-        ([(rows().tensors[0], rows().tensors[1] + 1)], 1, ValueError, "labels from 0 to 2"),
-    ],
-)
-def test_what_cannot_be_trained_on_is_an_error(batches, epochs, kind, words):
-    with pytest.raises(kind, match=words):
-        fit(NeuralNet(3, 4, 3), batches, epochs=epochs)
-
-
 def test_the_lesson_learns(split):
     from sklearn.preprocessing import StandardScaler
 

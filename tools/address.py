@@ -37,15 +37,21 @@ def pattern(address: str) -> re.Pattern[bytes]:
     return re.compile(rb"(?<![\w.-])" + re.escape(address).encode() + rb"(?![\w-]|\.(?!git\b)\w)")
 
 
+def on_pages(address: str) -> str:
+    """Where GitHub Pages serves the site of a repository, without https://."""
+    return address.replace("/", ".github.io/")
+
+
 def rewrite(root: Path, new: str) -> list[Path]:
     """Replace the address in every file that holds it, in all of them or in none; the files that changed."""
-    old = pattern(current(root))
+    old = current(root)
     before, after = {}, {}
     for holder in HOLDERS:
         for path in sorted(root.glob(holder)):
             if path.is_file():
                 text = path.read_bytes()
-                replaced = old.sub(new.encode(), text)
+                replaced = pattern(old).sub(new.encode(), text)
+                replaced = pattern(on_pages(old)).sub(on_pages(new).encode(), replaced)
                 if replaced != text:
                     before[path], after[path] = text, replaced
     written = []

@@ -24,7 +24,7 @@ from ipykernel.kernelspec import get_kernel_dict
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
@@ -148,12 +148,17 @@ def without_outputs(path: Path) -> nbformat.NotebookNode:
 
 
 def write(notebook: nbformat.NotebookNode, path: Path) -> None:
-    """Write to a file beside `path`, then rename."""
-    unfinished = path.with_name(f".{path.name}.part")
+    """Store a notebook, in one step."""
+    text = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
+    write_bytes(text.rstrip("\n").encode() + b"\n", path)
+
+
+def write_bytes(content: bytes, path: Path) -> None:
+    """Write to a file beside `path` that no other process writes to, then rename."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        text = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
-        unfinished.write_text(text.rstrip("\n") + "\n", encoding="utf-8", newline="\n")
-        os.replace(unfinished, path)  # noqa: PTH105 - one step: nobody ever finds half a notebook
+        unfinished.write_bytes(content)
+        os.replace(unfinished, path)  # noqa: PTH105 - one step: nobody ever finds half a file
     finally:
         unfinished.unlink(missing_ok=True)
 
@@ -175,13 +180,14 @@ def run(path: Path, environment: Mapping[str, str], folder: Path, *, record: boo
             with suppress(NotImplementedError):  # Windows: there Ctrl-C is a KeyboardInterrupt
                 asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop, scratch)
 
+        manager = AsyncKernelManager(
+            kernel_spec_manager=ThisPython(),
+            connection_file=str(Path(scratch, "k.json")),
+            transport=transport(Path(scratch)),
+        )
         client = NotebookClient(
             notebook,
-            km=AsyncKernelManager(
-                kernel_spec_manager=ThisPython(),
-                connection_file=str(Path(scratch, "k.json")),
-                transport=transport(Path(scratch)),
-            ),
+            km=manager,
             resources={"metadata": {"path": str(folder)}},
             timeout=CELL_TIMEOUT,
             coalesce_streams=True,
@@ -192,17 +198,19 @@ def run(path: Path, environment: Mapping[str, str], folder: Path, *, record: boo
             try:
                 client.execute(env=environment, cleanup_kc=True)
             except CellExecutionError as raised:
-                error = f"{raised.ename}: {raised.evalue}"
+                error = f"with {raised.ename}: {raised.evalue}"
             except CellTimeoutError:
-                error = f"it ran for more than {CELL_TIMEOUT} seconds"
-            except DeadKernelError:
-                error = "the kernel died, perhaps for want of memory"
+                error = f"because it ran for more than {CELL_TIMEOUT} seconds"
+            except RuntimeError:  # nbclient's, of a kernel that has died, or jupyter_client's, of one that never came
+                error = "because the kernel died, perhaps for want of memory"
+                client.km = manager  # nbclient, at exit, trips where it has none any more
             except KeyboardInterrupt:
                 stop(scratch)
         recorded = claims.read_text("utf-8").splitlines() if claims.exists() else []
     if error:
         number = reached[-1]
         lines = [line for line in notebook.cells[number].source.splitlines() if line and not line.startswith("#")]
-        error = f"cell {number + 1} ({(lines or [''])[0]}) stopped with {ANSI.sub('', error)}"
+        where = f"cell {number + 1} ({(lines or [''])[0]}) stopped" if len(reached) > 1 else "it did not start"
+        error = f"{where} {ANSI.sub('', error)}"
     seconds = time.perf_counter() - begin
     return Run(path.stem, notebook, seconds, memory.bytes, error, [json.loads(line) for line in recorded])

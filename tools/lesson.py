@@ -59,7 +59,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"[{number}/{len(paths)}] {path.stem} ... ", end="", flush=True)
         run = kernel.run(path, environment, BUILD, record=True)
         print("stopped" if run.error else f"{run.seconds:.1f} s", flush=True)
-        kernel.write(run.notebook, BUILD / path.name)
+        try:
+            kernel.write(run.notebook, BUILD / path.name)
+        except OSError as error:
+            run.error = run.error or f"{error}. Make room on the disk, or mend the rights to that folder"
         runs.append(run)
     return report(runs)
 

@@ -32,7 +32,7 @@ def keep_figures(notebook: nbformat.NotebookNode, folder: Path) -> None:
         for tag in cell.metadata.get("tags", []):
             if tag.startswith("figure:"):
                 picture = base64.b64decode(cell.outputs[0]["data"]["image/png"])
-                (folder / f"{tag.removeprefix('figure:')}.png").write_bytes(picture)
+                kernel.write_bytes(picture, folder / f"{tag.removeprefix('figure:')}.png")
 
 
 def refresh(path: Path) -> str | None:
@@ -41,8 +41,11 @@ def refresh(path: Path) -> str | None:
     if run.error:
         return run.error
     strip(run.notebook)
-    kernel.write(run.notebook, path)
-    keep_figures(run.notebook, kernel.ROOT / "docs")
+    try:
+        keep_figures(run.notebook, kernel.ROOT / "docs")
+        kernel.write(run.notebook, path)
+    except OSError as error:
+        return f"{error}. Make room on the disk, or mend the rights to that folder"
     return None
 
 

@@ -12,6 +12,8 @@ CLEARED = (*notebooks.CLEARED, "SDSS_LESSON_CLAIMS")
 NBVAL = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=120", "-p", "tools.nbval_over_ipc"]
 NBVAL += ["-o", "filterwarnings="]
 """The last two because nbval leaves files open: Python may warn of that, and to our own tests a warning is an error."""
+COVERAGE = ["--cov", "--cov-report=term-missing:skip-covered"]
+"""How much of the package the tests run; some of them alone would run too little. The least is in pyproject.toml."""
 NOTHING_TO_TEST = 5
 """pytest's exit code where the options leave no test, as `-k` may do in one of the two runs."""
 
@@ -24,7 +26,7 @@ def main(options: Sequence[str]) -> int:
         # not change what a notebook prints.
         own = {"JUPYTER_RUNTIME_DIR": scratch, "IPYTHONDIR": str(Path(scratch, "ipython"))}
         environment = kernel.quiet_environment(CLEARED, **own)
-        for command in ([*pytest, "tests"], [*pytest, *NBVAL, "notebooks"]):
+        for command in ([*pytest, *([] if options else COVERAGE), "tests"], [*pytest, *NBVAL, "notebooks"]):
             code = subprocess.call(command, cwd=kernel.ROOT, env=environment)
             codes.append(0 if options and code == NOTHING_TO_TEST else code)
     return next((code for code in codes if code), 0)

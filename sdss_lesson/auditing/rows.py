@@ -1,7 +1,7 @@
 """Read what an audit compares from frames, datasets and arrays. Nothing that was handed over is written to."""
 
 import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,7 @@ def named_columns(train: pd.DataFrame, test: pd.DataFrame, given: Names, option:
     """The names that an option gives, after a check that both frames have them; None for None."""
     if given is None:
         return None
-    names: list[Hashable] = [given] if isinstance(given, str) else list(given)
+    names: list[Hashable] = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
     for which, frame in [("train", train), ("test", test)]:
         if missing := [str(name) for name in names if name not in frame]:
             raise ValueError(f"{option}: {which} has no column {missing[0]!r}; it has {', '.join(map(str, frame))}.")
@@ -102,18 +102,22 @@ def read_rows(data: object, name: str) -> tuple[Floats, pd.Series | None]:
             labels = pd.Series(target.detach().cpu().numpy().reshape(n))
             if labels.dtype.kind in "iu" and labels.between(0, len(names) - 1).all():
                 labels = labels.map(dict(enumerate(names)))
-    if isinstance(data, torch.Tensor) and not data.is_complex():
+    if isinstance(data, torch.Tensor) and data.layout is torch.strided and not (data.is_complex() or data.is_meta):
         data = data.detach().cpu().float().numpy()
     if isinstance(data, Dataset) and hasattr(data, "__len__"):
         raise _empty(name)
     if not isinstance(data, np.ndarray) or data.dtype.kind not in "biuf" or data.ndim == 0:
         kind = f"an array of {data.dtype}" if isinstance(data, np.ndarray) else kind_of(data)
+        if isinstance(data, torch.Tensor):
+            kind += f" of {data.dtype}, {data.layout} on {data.device}"
         raise TypeError(
             f"{name} is {kind}. Give a pandas DataFrame, a PyTorch dataset of known length (of a loader: "
             "loader.dataset), or an array or tensor of real numbers, of shape (N, ...)."
         )
     if len(data) == 0:
         raise _empty(name)
+    if data.size == 0:
+        raise ValueError(f"A row of {name} has the shape {data.shape[1:]}, and so no feature. Give at least one.")
     with np.errstate(over="ignore"):
         return _settled(np.array(data, dtype=np.float32)), labels
 
