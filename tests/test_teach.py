@@ -172,5 +172,6 @@ def test_commands_exist():
     makefile, tasks = ((ROOT / name).read_text("utf-8") for name in ("Makefile", "tasks.py"))
     commands = set(re.findall(r"(?:`make|^   make|python tasks.py) (\w+)", GUIDE, flags=re.MULTILINE))
     assert "lab" in commands
+    for command in commands:
         assert re.search(rf"^[\w -]*\b{command}\b[\w -]*:", makefile, flags=re.MULTILINE), command
         assert f'"{command}"' in tasks, command
