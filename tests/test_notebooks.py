@@ -58,7 +58,7 @@ SLIPS = {
     return hits / len(loader.dataset)""": "counter-overwritten",
         """def my_evaluate(model, loader):
     hits = sum((model(x).argmax(1) == y.flatten()).sum().item() for x, y in loader)
-    return 100 * hits / len(loader.dataset)""": "came back",
+    return 100 * hits / len(loader.dataset)""": "per cent",
         """def my_evaluate(model, loader):
     return sum((model(x).argmax(1) == y).sum().item() for x, y in loader) / len(loader.dataset)""": "column-labels",
         "def my_evaluate(model, loader): return 1 / 3": "came back",

@@ -1,5 +1,6 @@
 """The triage card of notebook 02, taken from the notebook: it names mistakes and accuses no honest model."""
 
+import re
 from pathlib import Path
 
 import nbformat
@@ -49,15 +50,17 @@ def test_each_mistake_is_named(n, share):
     hits = rng.random(n) < share
     labels, guesses = rng.integers(0, 3, n), rng.integers(0, 3, n)
     mistakes = {
-        "label shapes": lambda size: (
+        "label shapes, or divided by batches": lambda size: (
             sum((a[:, None] == b).sum() for a, b in zip(batches(labels, size), batches(guesses, size), strict=True)) / n
         ),
         "the denominator is overwritten": lambda size: hits.sum() / len(batches(hits, size)[-1]),
-        "an average of batches, or other rows": lambda size: np.mean([batch.mean() for batch in batches(hits, size)]),
+        "an average, or other rows": lambda size: np.mean([batch.mean() for batch in batches(hits, size)]),
         "the counter is overwritten": lambda size: batches(hits, size)[-1].sum() / n,
         "mode or state": lambda size: rng.binomial(n, share) / n,
         "only some rows count, or batch statistics": lambda size: hits[: n // size * size].sum() / n,
     }
+    divided = lambda size: hits.sum() / len(batches(hits, size))  # noqa: E731
+    assert "divided by batches" in triage(divided, n, shares=[])
     for expected, test in mistakes.items():
         assert triage(test, n, shares=[0.5, 0.415, 0.085]) == expected
 
@@ -67,6 +70,5 @@ def test_what_counts_one_batch_only_is_accused_of_something(n):
     hits = np.random.default_rng(n).random(n) < 0.93
     last = lambda size: batches(hits, size)[-1].mean()  # noqa: E731
     first = lambda size: batches(hits, size)[0].sum() / n  # noqa: E731
-    assert all(
-        "batch" in triage(test, n, shares=[]) or "counter" in triage(test, n, shares=[]) for test in (last, first)
-    )
+    found = [triage(test, n, shares=[]) for test in (last, first)]
+    assert all(re.search("average|counter|some rows", verdict) for verdict in found), found

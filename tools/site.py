@@ -29,8 +29,8 @@ n_correct += (predictions == labels.flatten()).sum().item()"""
 SYMPTOMS = {
     "too_low": (
         "My accuracy is below random",
-        ["Why is my accuracy below random guessing?", "test accuracy near zero", "accuracy worse than chance"],
-        r"chance level|far too low|near 0|is 0 ",
+        ["Why is my accuracy below random guessing?", "accuracy stuck at 0", "accuracy worse than chance"],
+        r"guessing|far too low|near 0|is 0 ",
     ),
     "over_one": (
         "My accuracy is over 100 %",
@@ -48,8 +48,8 @@ SYMPTOMS = {
         r"each call|call to call",
     ),
     "looks_right": (
-        "My accuracy looks right",
-        ["Is my accuracy right?", "accuracy stuck at 0", "accuracy too good", "validation runs out of memory"],
+        "My accuracy looks right, or too good",
+        ["Is my accuracy right?", "accuracy too good to be true", "validation runs out of memory"],
         r"is right;",
     ),
 }
@@ -116,12 +116,15 @@ def gallery(symptom: str, right: str) -> str:
         f"*Also asked as: {' · '.join(asked)}*",
         # The search takes no notice of words like "over", save in titles and in the index.
         "\n".join(["```{eval-rst}", ".. index::", *(f"   ! single: {phrase}" for phrase in typed), "```"]),
-        "In what is printed, n is all rows, n_b the rows of a batch, and hits_b the right answers in it.",
+        "In what is printed, n is all rows, n_b the rows of a batch, and hits_b the right answers in it. Marked are "
+        "the lines that [the loop that is right](../mistakes.md#the-loop-that-is-right) has not. They need not be "
+        "wrong themselves: something may be missing in them.",
     ]
     known = {line.strip() for line in f"{right}\n{TWO_LINES}".splitlines()} | {""}
     for mistake in of(symptom):
         text = code(mistake)
-        marked = [i for i, line in enumerate(text.splitlines(), 1) if line.strip() not in known and "def " not in line]
+        other = [not (line in known or line.startswith(("def ", '"""'))) for line in map(str.strip, text.splitlines())]
+        marked = [number for number, differs in enumerate(other, 1) if differs]
         lines += [
             f"## {mistake.slug}",
             f"**What you see.** {plain(mistake.sees)}",

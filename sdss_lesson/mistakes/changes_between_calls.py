@@ -1,4 +1,4 @@
-"""Another number at another call, with the same rows: something is kept, drawn or mixed up."""
+"""The same rows give another number at another call: something is kept, drawn at random, or in another order."""
 
 from typing import Any
 
@@ -146,7 +146,7 @@ MISTAKES = (
     ),
     Mistake(
         slug="order-dependent",
-        sees="The number is right until somebody shuffles the test loader; then it is at chance level and changes.",
+        sees="The number is right until somebody shuffles the test loader; then it is like guessing, and changes.",
         prints="The share of rows whose prediction equals the label of the row that stands at its place in another "
         "order.",
         fix="Compare a prediction with the label that came in the same batch: for inputs, labels in loader: ...",

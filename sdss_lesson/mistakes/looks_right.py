@@ -1,4 +1,4 @@
-"""The number looks right, and nearly is, or is: the harm is in a digit, on larger sets, or in what happens next."""
+"""Nothing in the number gives it away: it is off in a digit, or on larger sets, or harms what comes next."""
 
 from typing import Any
 
@@ -154,9 +154,9 @@ def top_5(model: nn.Module, loader: DataLoader[Any]) -> float:
 MISTAKES = (
     Mistake(
         slug="mode-not-restored",
-        sees="The number is right; from then on training runs in eval mode, or frozen layers train again.",
+        sees="The number is right; afterwards training runs in eval mode, or layers set to eval() no longer are.",
         prints="The true accuracy.",
-        fix="Note module.training of every module before model.eval(), and put it back after the loop.",
+        fix="Call model.train() before each epoch; in a function for others, put back module.training of every module.",
         met="Published code that validated within an epoch: https://github.com/fartashf/vsepp/issues/4",
         notebook="04_accuracy_per_epoch",
         variants=(eval_and_no_way_back, always_back_to_train),
@@ -172,7 +172,7 @@ MISTAKES = (
     ),
     Mistake(
         slug="integer-truncation",
-        sees="The number is 0 unless the network is perfect, or it stands still in steps of a per cent.",
+        sees="The number is 0 unless the network is perfect, or it knows whole per cents only.",
         prints="hits // n; or hits / n cut or rounded to two digits; or sum(n_b (hits_b // n_b)) / n, in whole numbers "
         "or in per cent.",
         fix="Divide with /, and leave rounding to the print: f'{n_correct / n_samples:.4f}'",
@@ -188,9 +188,9 @@ MISTAKES = (
     ),
     Mistake(
         slug="counter-overflow",
-        sees="The number is right on a small test set; on a larger one it is far too low, below 0, or stands still.",
-        prints="hits as the type holds them / n: modulo 256 in uint8, from -128 on in int8, from -32768 on in int16, "
-        "rounded above 2048 in float16 and above 256 in bfloat16.",
+        sees="The number is right on a small test set; on a larger one it is far too low, or below 0.",
+        prints="hits as the type holds them / n: in uint8, 0 comes after 255; in int8, -128 after 127; in int16, -32768"
+        " after 32767; float16 rounds above 2048, bfloat16 above 256.",
         fix="Count in Python numbers or in int64: n_correct += (predictions == labels).sum().item()",
         met="The MNIST example of PyTorch, with hits modulo 256: https://github.com/pytorch/examples/pull/313",
         notebook="06_bug_hunt",

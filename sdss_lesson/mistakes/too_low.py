@@ -147,7 +147,7 @@ MISTAKES = (
     ),
     Mistake(
         slug="wrong-argmax-dim",
-        sees="The number is at chance level or near 0; for argmax() and [0].argmax() a batch size of 1 makes it right.",
+        sees="The number is like guessing, or near 0; for argmax() and [0].argmax() a batch size of 1 makes it right.",
         prints="The share of labels that equal one number: the place of the largest logit in the whole batch, or the "
         "prediction for its first row; or that of rows whose number in the batch equals a label.",
         fix="Take the argmax over the classes, for each row: model(inputs).argmax(1)",
@@ -157,7 +157,7 @@ MISTAKES = (
     ),
     Mistake(
         slug="stale-variable",
-        sees="The number is at chance level, whatever the network has learned; one batch with all rows may be right.",
+        sees="The number is like guessing, whatever the network learned; one batch with all rows may be right.",
         prints="The share of labels that equal the prediction for a row of another batch.",
         fix="Compute the outputs from the variable of this loop, before they are compared: outputs = model(inputs)",
         met="The validation of metatrain, whose loss was that of the last training batch: "
