@@ -38,7 +38,7 @@ def python(*words: str | Path, where: Path = ROOT) -> str:
 def test_every_link_opens_the_release_that_the_first_cell_installs() -> None:
     texts = [README, *(path.read_text("utf-8") for path in NOTEBOOKS)]
     links = [re.findall(rf"{re.escape(REPOSITORY)}(?:@|/blob/|/)([\w.-]+)", text) for text in texts]
-    assert links == [[TAG] * 2] + [[TAG] * 3] * len(NOTEBOOKS)
+    assert links == [[TAG] * 3] * (1 + len(NOTEBOOKS))
     assert f"mybinder.org/v2/gh/{REPOSITORY}/{TAG}?urlpath=lab/tree/notebooks/00_start_here.ipynb)" in README
     assert f"codespaces.new/{REPOSITORY})" in README
 

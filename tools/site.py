@@ -118,7 +118,8 @@ def gallery(symptom: str, right: str) -> str:
         "\n".join(["```{eval-rst}", ".. index::", *(f"   ! single: {phrase}" for phrase in typed), "```"]),
         "In what is printed, n is all rows, n_b the rows of a batch, and hits_b the right answers in it. Marked are "
         "the lines that [the loop that is right](../mistakes.md#the-loop-that-is-right) has not. They need not be "
-        "wrong themselves: something may be missing in them.",
+        "wrong themselves: something may be missing in them. `eval_mode(model)` is "
+        "`model.eval()`, undone after the loop.",
     ]
     known = {line.strip() for line in f"{right}\n{TWO_LINES}".splitlines()} | {""}
     for mistake in of(symptom):

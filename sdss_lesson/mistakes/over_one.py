@@ -60,7 +60,7 @@ def divided_by_batches(model: nn.Module, loader: DataLoader[Any]) -> float:
 MISTAKES = (
     Mistake(
         slug="labels-broadcast",
-        sees="The number is far over 1 and nearly doubles with the batch size; a mean instead looks like guessing.",
+        sees="The number is far over 1, nearly doubles with the batch size, and n times it is whole; a mean is like guessing.",
         prints="sum(pairs_b) / n, where pairs_b counts every prediction of the batch against every label of it; or "
         "sum(pairs_b / n_b) / n where a mean is taken.",
         fix="Give both the shape (N,) before you compare them: labels = labels.flatten()",
@@ -71,7 +71,7 @@ MISTAKES = (
     ),
     Mistake(
         slug="divided-by-batches",
-        sees="The number is over 1, and nearly proportional to the batch size; a batch size of 1 makes it right.",
+        sees="The number is over 1, nearly doubles with the batch size, and the number of batches times it is whole.",
         prints="hits / number of batches.",
         fix="Divide by the rows: n_samples += len(labels) in the loop, n_correct / n_samples after it.",
         met="An example of MLflow, which logged 12 to 13 for 0.75 to 0.8: "
