@@ -60,7 +60,8 @@ def divided_by_batches(model: nn.Module, loader: DataLoader[Any]) -> float:
 MISTAKES = (
     Mistake(
         slug="labels-broadcast",
-        sees="The number is far over 1, nearly doubles with the batch size, n times it is whole; a mean is like guessing.",
+        sees="The number is far over 1, nearly doubles with the batch size, and n times it is whole; a mean of such "
+        "batches is like guessing.",
         prints="sum(pairs_b) / n, where pairs_b counts every prediction of the batch against every label of it; or "
         "sum(pairs_b / n_b) / n where a mean is taken.",
         fix="Give both the shape (N,) before you compare them: labels = labels.flatten()",
