@@ -2,3 +2,12 @@
 for (const button of document.querySelectorAll("button.search-button-field")) button.removeAttribute("aria-label");
 // And the arrows in the sidebar have no name.
 for (const arrow of document.querySelectorAll("nav summary")) arrow.setAttribute("aria-label", "Pages below");
+// An excerpt among the results of a search would begin with what stands above the page.
+if (typeof Search !== "undefined") {
+  const textOf = Search.htmlToText;
+  Search.htmlToText = (html, anchor) => {
+    const page = new DOMParser().parseFromString(html, "text/html");
+    for (const above of page.querySelectorAll(".bd-header-article, #jb-print-docs-body")) above.remove();
+    return textOf(page.documentElement.outerHTML, anchor);
+  };
+}
