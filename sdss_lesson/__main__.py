@@ -31,7 +31,7 @@ def main(words: Sequence[str] | None = None) -> int:
     except Exception as error:
         name = "" if isinstance(error, TypeError | ValueError | RuntimeError) else f"{type(error).__name__}: "
         print(name + " ".join(str(error).split()), file=sys.stderr)
-        return arguments.failed
+        return COULD_NOT_RUN if isinstance(error, ValueError) else arguments.failed
     except KeyboardInterrupt:
         print(f"Interrupted.{arguments.interrupted}", file=sys.stderr)
         return INTERRUPTED
@@ -43,7 +43,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m sdss_lesson",
         description="Examine an evaluation function or a split, fetch real rows, or see what is installed.",
-        epilog="The exit code is 0 where nothing is wrong, 1 where something is, and 2 where it could not be told.",
+        epilog="The exit code is 0 where all is well, 1 where a mistake was found or no rows came, "
+        "2 where the command could not be run.",
     )
     parser.set_defaults(run=None, failed=COULD_NOT_RUN, interrupted="")
     commands = parser.add_subparsers(metavar="COMMAND")
@@ -54,10 +55,17 @@ def _parser() -> argparse.ArgumentParser:
 
     one.set_defaults(run=_audit)
 
-    two = commands.add_parser("audit-split", help="search test rows for what the training rows hold, too")
+    two = commands.add_parser(
+        "audit-split",
+        aliases=["audit_split"],
+        help="search test rows for what the training rows hold, too",
+        usage="python -m sdss_lesson audit-split train.csv test.csv [--keys NAME ...] [--json]",
+    )
     two.add_argument("train", type=Path, metavar="train.csv")
     two.add_argument("test", type=Path, metavar="test.csv")
-    two.add_argument("--keys", nargs="+", metavar="NAME", help="columns that together name an object")
+    two.add_argument(
+        "--keys", nargs="+", metavar="NAME", help="columns that together name an object; after the two files"
+    )
 
     two.set_defaults(run=_audit_split)
 
@@ -124,7 +132,8 @@ def _records(frame: pd.DataFrame) -> Any:
 def _load(function: str) -> Any:
     module, _, name = function.partition(":")
     if not module or not name or module.endswith(".py") or {"/", "\\"} & set(module):
-        raise ValueError(f"{function!r} names no function. Write package.module:evaluate, with dots and without .py.")
+        example = "such as mine:evaluate for evaluate in mine.py (package.module:evaluate in a package)"
+        raise ValueError(f"{function!r} names no function. Write file:function, {example}.")
     sys.path.insert(0, str(Path.cwd()))
     try:
         found = import_module(module)
@@ -132,7 +141,12 @@ def _load(function: str) -> Any:
         sentence = "ends the program when it is imported. Put what it runs below: if __name__ == '__main__':"
         raise ValueError(f"{module} {sentence}") from None
     except Exception as error:
-        raise ValueError(f"{module} cannot be imported: {type(error).__name__}: {error}") from None
+        sentence = f"{module} cannot be imported: {type(error).__name__}: {error}"
+        if isinstance(error, ModuleNotFoundError) and error.name:
+            here = f"in the folder that holds {module.replace('.', '/')}.py, or install your project"
+            missing_itself = f"{module}.".startswith(f"{error.name}.")
+            sentence += f". Run this {here if missing_itself else 'with the Python of your project'}."
+        raise ValueError(sentence) from None
     try:
         return attrgetter(name)(found)
     except AttributeError:

@@ -42,8 +42,8 @@ EXTRA = {
 }
 """What some commands need besides."""
 
-MEMORY = 1e9
-"""Bytes that a notebook may take at its peak."""
+MEMORY, MOST_MEMORY = 1e9, 2e9
+"""Bytes that a notebook may take at its peak, and notebook 07."""
 
 OK, WRONG, NOT_HERE = "ok", "WRONG", "-"
 Line = tuple[str, str, str]
@@ -67,13 +67,26 @@ def examine() -> tuple[bool, str]:
     width, wider = (max(len(line[column]) for line in lines) for column in (0, 1))
     text = "\n".join(f"| {mark:<{width}} | {what:<{wider}} | {found} |" for mark, what, found in lines)
     wrong = sum(mark == WRONG for mark, _, _ in lines)
-    return not wrong, f"{text}\n\n" + (f"Marked WRONG, with the remedy: {wrong}." if wrong else "Nothing is wrong.")
+    many = f"{wrong} lines are marked WRONG; each says what to do."
+    last = ["Nothing is wrong.", "1 line is marked WRONG; it says what to do."][wrong] if wrong < 2 else many
+    return not wrong, f"{text}\n\n{last}"
 
 
 def _python() -> Iterator[Line]:
+    venv = _venv()
+    if (venv.parent / "tasks.py").is_file() and venv.is_dir() and Path(sys.prefix).resolve() != venv.resolve():
+        python = r".venv\Scripts\python" if os.name == "nt" else ".venv/bin/python"
+        told = f"{platform.python_version()}, not that of .venv: run {python} -m sdss_lesson doctor"
+        yield WRONG, "Python", told
+        return
     where = "in an environment of its own" if sys.prefix != sys.base_prefix else "the system's or conda's"
     yield OK, "Python", f"{platform.python_version()}, {where}"
     yield OK, "system", platform.platform(terse=True)
+
+
+def _venv() -> Path:
+    """Where make lesson puts it in a checkout."""
+    return Path(__file__).resolve().parents[1] / ".venv"
 
 
 def _packages() -> Iterator[Line]:
@@ -174,10 +187,13 @@ def _memory() -> Iterator[Line]:
 
         free = psutil.virtual_memory().available
     except Exception:
-        yield NOT_HERE, "memory", f"psutil could not tell; a notebook takes up to {MEMORY / 1e9:g} GB"
+        most = f"a notebook takes up to {MEMORY / 1e9:g} GB, 07 up to {MOST_MEMORY / 1e9:g}"
+        yield NOT_HERE, "memory", f"psutil could not tell; {most}"
         return
     told = f"{free / 1e9:.1f} GB free"
     little = f"{told}, and a notebook takes up to {MEMORY / 1e9:g} GB: close other programs and kernels"
+    if free < MOST_MEMORY:
+        told += f": enough for every notebook but 07, which takes up to {MOST_MEMORY / 1e9:g} GB"
     yield (OK, "memory", told) if free >= MEMORY else (WRONG, "memory", little)
 
 

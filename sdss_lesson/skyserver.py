@@ -33,6 +33,7 @@ PAUSES = (2.0, 10.0, 30.0)
 """Seconds before each new try."""
 
 _WAY_ON = "The lesson runs on the shipped sample, too: make lesson."
+_LATER = "Try again later; until then the lesson runs on the shipped sample: make lesson."
 _SELECTED = (
     "p.objid, p.ra, p.dec, p.u, p.g, p.r, p.i, p.z, p.run, p.rerun, p.camcol, p.field, "
     "s.specobjid, s.class, s.z AS redshift, s.plate, s.mjd, s.fiberid"
@@ -105,11 +106,10 @@ def fetch(
         raise FetchError(f"{error.filename or out} cannot be written: {error.strerror}. {_WAY_ON}") from None
     except FetchError as error:
         kept = " The same command goes on with what has come so far." if parts.exists() else ""
-        raise FetchError(f"{error}{kept} {_WAY_ON}") from None
+        raise FetchError(f"{error}{kept} {_LATER if error.again else _WAY_ON}") from None
 
 
 def _fetch(out: Path, side: Path, parts: Path, rows: int, release: int, seed: int, wait: Wait) -> dict[str, Any]:
-    out.parent.mkdir(parents=True, exist_ok=True)
     server, ask = _client(release)
     strips: list[tuple[str, str]] = []
     found = _rows_of_the_sky(server, ask, parts, seed, wait, strips)
@@ -213,12 +213,14 @@ def _client(release: int) -> tuple[str, Ask]:
         import urllib3
         from astroquery.sdss import SDSSClass, conf
     except ImportError as error:
-        raise FetchError(f'fetch needs astroquery: pip install "sdss-lesson[sky]" ({error}).') from None
+        raise FetchError(f'fetch needs astroquery: pip install "astroquery>=0.4.9" ({error}).') from None
     here = urlsplit(conf.skyserver_baseurl)
-    sky = SDSSClass()
+    sky, reached = SDSSClass(), False
 
     def guard(answer: requests.Response, *_: object, **__: object) -> requests.Response:
         """Before anything is read or followed: no redirect off the host, no answer without an end."""
+        nonlocal reached
+        reached = True
         there = urlsplit(urljoin(answer.url, answer.headers.get("Location", "")))
         if answer.is_redirect and there[:2] != here[:2]:
             raise FetchError(f"SkyServer sends us on to {there.netloc}, and fetch goes to no host but {here.netloc}.")
@@ -244,9 +246,11 @@ def _client(release: int) -> tuple[str, Ask]:
             raise FetchError("SkyServer sent half an answer.", again=True) from None
         except requests.exceptions.SSLError:
             raise FetchError(f"{here.netloc} could not prove who it is, so nothing was asked.") from None
-        except requests.ConnectionError:
+        except requests.ConnectionError as error:
             sentence = f"{here.netloc} cannot be reached: it is down, or this computer is offline."
-            raise FetchError(sentence, again=True) from None
+            # Where no connection came about, not even once, waiting for it within this call is of no use.
+            never = not reached and isinstance(error.args[0], urllib3.exceptions.MaxRetryError)
+            raise FetchError(sentence, again=True, after=math.inf if never else 0.0) from None
         except requests.RequestException as error:
             raise FetchError(f"SkyServer could not be asked: {type(error).__name__}.") from None
         return _text(answer.status_code, answer.headers, answer.content.decode("utf-8", "replace"), release)

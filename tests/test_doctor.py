@@ -27,6 +27,7 @@ SAMPLE = ROOT / "data" / "sdss_sample.csv"
 def _healthy(monkeypatch, tmp_path):
     """A place of its own, on a machine with memory."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(doctor, "_venv", lambda: Path(".venv"))
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=4e9))
 
 
@@ -80,7 +81,7 @@ def test_a_package_that_is_broken_is_a_line(monkeypatch, code):
     monkeypatch.setitem(doctor.NEEDED, "tqdm", "brokenpackage")
     ok, text = doctor.examine()
     mark, found = table(text)["tqdm"]
-    assert not ok and mark == "WRONG" and text.endswith("remedy: 1.")
+    assert not ok and mark == "WRONG" and text.endswith("\n\n1 line is marked WRONG; it says what to do.")
     assert re.fullmatch(r"\S+ cannot be imported \(.+: .+\): install it again, or delete \.venv", found)
 
 
@@ -92,12 +93,14 @@ def test_it_runs_where_the_package_cannot_be_imported():
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     found = table(done.stdout)
     assert done.returncode == 1 and done.stderr == ""
-    assert {what for what, (mark, _) in found.items() if mark == "WRONG"} == {
+    # Python, too, where these tests run in a checkout with a .venv of its own
+    assert {what for what, (mark, _) in found.items() if mark == "WRONG"} - {"Python"} == {
         "sdss-lesson",
         "torch",
         "torchmetrics",
         "data",
     }
+    assert " lines are marked WRONG; each says what to do.\n" in done.stdout
     assert "OSError: no c10.dll" in found["torch"][1] and found["sample"][0] == "ok"
 
 
@@ -106,6 +109,19 @@ def test_a_look_that_fails_is_a_line(monkeypatch):
     ok, text = doctor.examine()
     assert not ok
     assert table(text)["python"] == ("WRONG", "could not be examined: ZeroDivisionError: division by zero")
+
+
+@pytest.mark.parametrize(("prefix", "tasks", "mark"), [(".", True, "WRONG"), (".venv", True, "ok"), (".", False, "ok")])
+def test_another_python_than_that_of_the_checkout_is_wrong(monkeypatch, prefix, tasks, mark):
+    Path(".venv").mkdir()
+    if tasks:
+        Path("tasks.py").touch()
+    monkeypatch.setattr(sys, "prefix", prefix)
+    _, text = doctor.examine()
+    found = table(text)["Python"]
+    assert found[0] == mark
+    python = r".venv\Scripts\python" if os.name == "nt" else ".venv/bin/python"
+    assert found[1].endswith(f", not that of .venv: run {python} -m sdss_lesson doctor") == (mark == "WRONG")
 
 
 # Which data
@@ -225,6 +241,18 @@ def test_little_memory_is_wrong(monkeypatch):
     ok, text = doctor.examine()
     sentence = "0.9 GB free, and a notebook takes up to 1 GB: close other programs and kernels"
     assert not ok and table(text)["memory"] == ("WRONG", sentence)
+
+
+def test_memory_for_all_notebooks_but_one_is_told(monkeypatch):
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=1.2e9))
+    sentence = "1.2 GB free: enough for every notebook but 07, which takes up to 2 GB"
+    assert table(doctor.examine()[1])["memory"] == ("ok", sentence)
+
+
+def test_without_psutil_the_memory_that_is_needed_is_told(monkeypatch):
+    monkeypatch.setitem(sys.modules, "psutil", None)
+    sentence = "psutil could not tell; a notebook takes up to 1 GB, 07 up to 2"
+    assert table(doctor.examine()[1])["memory"] == ("-", sentence)
 
 
 def test_a_folder_that_cannot_be_written_to_is_wrong(monkeypatch):

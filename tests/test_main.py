@@ -55,6 +55,7 @@ def test_alone_it_prints_help(capsys):
     code, out, err = told(capsys)
     assert code == 0 and err == ""
     assert "audit-split" in out and "python -m sdss_lesson" in out
+    assert "1 where a mistake was found or no rows came, 2 where" in " ".join(out.split())
 
 
 # audit
@@ -108,10 +109,12 @@ def test_the_scale_is_handed_on(capsys, scale, code):
 @pytest.mark.parametrize(
     ("code", "name", "message"),
     [
-        (None, "evaluate", "names no function. Write package.module:evaluate"),
-        (None, "no_such_module:evaluate", "no_such_module cannot be imported: ModuleNotFoundError: No module named"),
-        (None, "train.py:evaluate", "with dots and without .py."),
-        (None, "folder/train:evaluate", "with dots and without .py."),
+        (None, "mine.evaluate", "'mine.evaluate' names no function. Write file:function, such as mine:evaluate for"),
+        (None, "foo:bar", "No module named 'foo'. Run this in the folder that holds foo.py, or install your project."),
+        (None, "foo.bar:it", "No module named 'foo'. Run this in the folder that holds foo/bar.py, or install your"),
+        ("import foo", ":it", "No module named 'foo'. Run this with the Python of your project.\n"),
+        (None, "train.py:evaluate", "Write file:function, "),
+        (None, "folder/train:evaluate", "Write file:function, "),
         (None, ":evaluate", "names no function"),
         (RIGHT, ":", "names no function"),
         (RIGHT, ":evaluat", "has no 'evaluat'. Check the spelling."),
@@ -189,8 +192,15 @@ def test_a_clean_split_gives_0_and_a_leak_1(capsys):
     files = tables(train=patients(range(8)), test=patients(range(4, 12), 1))
     code, out, err = told(capsys, "audit-split", *files)
     assert (code, err) == (0, "") and out.startswith("No leak found")
-    code, out, err = told(capsys, "audit-split", *files, "--keys", "patient")
-    assert (code, err) == (1, "") and out.startswith("Leak: 4 of 8 test rows")
+    for name in ("audit-split", "audit_split"):
+        code, out, err = told(capsys, name, *files, "--keys", "patient")
+        assert (code, err) == (1, "") and out.startswith("Leak: 4 of 8 test rows")
+
+
+def test_keys_before_the_files_are_told_where_they_belong(capsys):
+    with pytest.raises(SystemExit):
+        main(["audit-split", "--keys", "patient", "train.csv", "test.csv"])
+    assert "audit-split train.csv test.csv [--keys NAME ...] [--json]\n" in capsys.readouterr().err
 
 
 def test_json_of_a_split_has_the_rows(capsys):

@@ -278,7 +278,11 @@ def _check_that_numbers_came(calls: Sequence[_Call]) -> None:
     if exits:
         raise RuntimeError("evaluate() ended the program (sys.exit). Let it return the accuracy instead.") from exits[0]
     if all(error is not None for error in errors):
-        raise RuntimeError(f"evaluate() raises on every probe. Its last line: {_last_line(errors[0])}") from errors[0]
+        raise RuntimeError(
+            f"evaluate() raises on every probe. Its last line: {_last_line(errors[0]).rstrip('.')}. audit calls "
+            "evaluate(model, loader) on the CPU; each batch is (inputs, labels). Where yours takes other arguments, "
+            "audit a small function around it: def mine(model, loader): return evaluate(model, loader, criterion)"
+        ) from errors[0]
     if all(math.isnan(call.number) for call in calls):
         raise ValueError("evaluate() returned NaN on every probe: is it divided by zero?")
 
