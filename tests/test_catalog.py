@@ -301,6 +301,37 @@ def test_a_damaged_specobjid_is_rebuilt_or_the_row_number(read, change, remedy):
     assert frame["objid"].tolist() == [int(row[0]) for row in ROWS]
 
 
+@pytest.mark.parametrize(
+    ("column", "fits", "too_much"),
+    [
+        ("plate", [0, 2**14 - 1], [-1, 2**14, 7.5]),
+        ("fiberid", [0, 4_095], [4_096]),
+        ("mjd", [50_000], [66_384]),
+    ],
+)
+def test_a_specobjid_is_rebuilt_from_numbers_that_have_room_in_it(read, column, fits, too_much):
+    for value in [*fits, *too_much]:
+        rows = [[row[0], "1.24E+18", *row[2:]] for row in changed(0, column, str(value))]
+        with pytest.warns(UserWarning, match="rebuilt from" if value in fits else "the row number"):
+            found = read(rows)["specobjid"][0]
+        plate, mjd, fiber = (int(word) if value in fits else 50_000 for word in rows[0][11:])
+        assert found == (plate << 50) + (fiber << 38) + (mjd - 50_000 << 24) if value in fits else found == 0
+
+
+def test_a_message_says_how_many_rows_are_wrong(read):
+    rows = changed(1, "ra", "x")
+    assert "'x' is not a number. Mend or delete that line, or" in fault_of(read, rows)
+    rows[3] = rows[1]
+    assert "'x' is not a number (2 such rows). Mend" in fault_of(read, rows)
+
+
+@pytest.mark.parametrize("n", [2, 40, 41, 1_000])
+def test_a_message_lists_the_first_forty_columns(read, n):
+    names = [f"c{number}" for number in range(n)]
+    listed = ", ".join(names[:40]) + ", ..." * (n > 40)
+    assert f"it has {listed}. Export these columns" in fault_of(read, text_of([["1"] * n], names))
+
+
 @given(
     place=st.sampled_from(
         [(0.0, 0.0), (360.0, 0.0), (359.99999, 45.0), (12.3, 89.9999), (200.0, -90.0), (200.0, 90.0)]
