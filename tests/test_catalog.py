@@ -358,6 +358,18 @@ def test_within_one_arcsecond_is_one_object_everywhere_on_the_sky(tmp_path_facto
     assert ids[2] not in (ids[0], ids[1])
 
 
+def test_an_objid_from_the_position_is_where_its_first_row_lies(read):
+    rows = [["1.2E+18", str(number), *ROWS[0][2:]] for number in range(5)]
+    # Tenths of an arcsecond east of 0 and north of the south pole; in the east, 360 degrees are 0 again.
+    places = [("77", "33"), ("77", "33.0002"), ("0.00001", "-90"), ("359.999999", "45"), ("0.0002", "45")]
+    for row, place in zip(rows, places, strict=True):
+        row[2:4] = place
+    with pytest.warns(UserWarning, match="one arcsecond"):
+        found = read(rows)["objid"]
+    first = 77 * 36_000 * 10_000_000 + (33 + 90) * 36_000
+    assert found.tolist() == [first, first, 0, 135 * 36_000, 135 * 36_000]
+
+
 # Larger exports
 
 

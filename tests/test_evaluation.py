@@ -267,6 +267,26 @@ def test_the_table_has_a_line_for_each_class():
     )
 
 
+def test_what_the_ranks_counted_adds_up(monkeypatch):
+    a, b = Evaluation(np.array([[3, 1], [0, 2]]), 1e16), Evaluation(np.array([[0, 5], [7, 0]]), 1.0, ("x", "y"))
+    none, three = Evaluation(np.zeros((2, 2), int), 0.0), Evaluation(np.eye(3, dtype=int), 1.0)
+    gathered, asked = [a, b, b], []
+    monkeypatch.setattr(evaluation, "gather", lambda mine, group: asked.append((mine, group)) or gathered)
+    got = a.all_reduce("some ranks")
+    assert asked == [(a, "some ranks")]
+    assert got.confusion.tolist() == [[3, 11], [14, 2]]
+    assert got.loss_sum == 1e16 + 2, "1e16 + 1 + 1 is 1e16 where each sum is rounded"
+    assert got.classes == ("x", "y")
+    gathered[:] = [a, a]
+    assert a.all_reduce().classes == () and asked[-1] == (a, None)
+    gathered[:] = [a, three, b]
+    with pytest.raises(ValueError, match=r"classes: 2, 3, 2 on ranks 0 to 2\. Give every rank the same model\.$"):
+        a.all_reduce()
+    gathered[:] = [none, a, none]
+    with pytest.raises(ValueError, match=r"rank 0, 2\. Use fewer ranks, or more rows\.$"):
+        a.all_reduce()
+
+
 @pytest.mark.parametrize("hits, n", [(0, 1), (1, 1), (50, 75), (0, 75), (1_900, 2_000), (99_999, 100_000)])
 @pytest.mark.parametrize("level", [0.5, 0.95, 0.99])
 def test_the_interval_ends_where_the_accuracy_lies_as_many_standard_errors_away(hits, n, level):
