@@ -206,6 +206,22 @@ def test_a_download_cut_anywhere_is_never_read_as_something_else(tmp_path, end, 
     assert 2 <= silent <= 2 * (max(len(row[HEADER.index(last)]) for row in ROWS) + len(end) + 2)
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["0.5", "", "-1e9", "7"], [0.5, None, -1e9, 7.0]),
+        ([str(2**53 + 1), "1", "2", "3"], [2**53 + 1, 1, 2, 3]),
+        ([str(2**53 + 2), "", "2", "3"], [str(2**53 + 2), "", "2", "3"]),
+        ([str(-(2**53) - 2), "", "2", "3"], [str(-(2**53) - 2), "", "2", "3"]),
+        (["a", "1", "2", "3"], ["a", "1", "2", "3"]),
+    ],
+)
+def test_another_column_holds_numbers_where_they_lose_no_digit(read, words, expected):
+    rows = [[*row, word] for row, word in zip(ROWS, words, strict=True)]
+    found = read(text_of(rows, [*HEADER, "more"]))["more"]
+    assert [None if value != value else value for value in found.tolist()] == expected
+
+
 # Missing magnitudes
 
 
@@ -273,7 +289,7 @@ def test_one_damaged_id_is_enough_and_the_message_shows_it(read):
 
 
 def test_whole_ids_that_far_apart_rows_share_are_damaged(read):
-    with pytest.warns(UserWarning, match="the ids in 'objid'"):
+    with pytest.warns(UserWarning, match=rf"the ids in 'objid' \(such as '{ROWS[2][0]}'\)"):
         assert read(changed(0, "objid", ROWS[2][0]))["objid"].nunique() == 3
 
 
@@ -323,6 +339,12 @@ def test_a_message_says_how_many_rows_are_wrong(read):
     assert "'x' is not a number. Mend or delete that line, or" in fault_of(read, rows)
     rows[3] = rows[1]
     assert "'x' is not a number (2 such rows). Mend" in fault_of(read, rows)
+
+
+def test_a_message_shows_a_word_of_sixty_letters_whole(read):
+    for word, shown in [("x" * 60, "X" * 60), ("x" * 61, "X" * 57 + "...")]:
+        words = f"'{shown.lower()}' is an unknown class (known: GALAXY, QSO, STAR). Delete"
+        assert words in fault_of(read, changed(1, "class", word))
 
 
 @pytest.mark.parametrize("n", [2, 40, 41, 1_000])

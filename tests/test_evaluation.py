@@ -19,7 +19,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import ConcatDataset, DataLoader, Dataset, IterableDataset, Subset, TensorDataset
 
-from sdss_lesson import Evaluation, NeuralNet, SDSSDataset, evaluate, evaluation, tally
+from sdss_lesson import Evaluation, NeuralNet, SDSSDataset, batches, evaluate, evaluation, tally
 
 SAY = nn.Identity()  # a "model" whose features are its logits
 
@@ -614,6 +614,16 @@ def test_features_are_moved_to_the_device_and_the_model_is_not(monkeypatch, weig
         assert expected == "meta"
     assert model.came_from == expected
     assert {weights.device.type for weights in model.parameters()} <= {weights_on}
+
+
+def test_what_is_counted_with_lies_where_the_logits_do():
+    # `meta` stands for a GPU once more, where a tensor on the CPU would be an error.
+    features, labels = batches.unpack((torch.ones(4, 3), torch.zeros(4, dtype=torch.int64)), "meta")
+    assert features.device.type == labels.device.type == "meta"
+    counts = tally.Tally()
+    counts.add(features, labels)
+    kept = [value for value in vars(counts).values() if isinstance(value, torch.Tensor)]
+    assert len(kept) > 3 and {tensor.device.type for tensor in kept} == {"meta"}
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="There is no GPU here.")
