@@ -419,6 +419,12 @@ def test_ids_that_a_spreadsheet_has_rounded_are_not_used(ids):
         audit_split(train, test, keys="objid")
 
 
+def test_one_id_of_rows_that_lie_apart_is_enough():
+    train = objects([1, 2], ra=[10.0, 20.0], dec=[0.0, 0.0])
+    report = audit_split(train, objects([1, 3], 1, ra=[30.0, 40.0], dec=[0.0, 0.0]))
+    assert report.ok and "objid identifies nothing" in report.notes[0]
+
+
 def test_ids_are_used_where_positions_agree_or_are_missing():
     ids = [1237648704577140000, 1237648704577150000]
     place = {"ra": [10.0, 20.0], "dec": [0.0, 0.0]}
@@ -541,7 +547,8 @@ def test_labels_of_a_dataset_are_whole_numbers_in_their_order():
     assert report.classes["test"].tolist() == [0, 0.75, 0.25]
     for labels in [[0.5, 1.5], [[0, 1], [1, 0]]]:
         assert audit_split(labelled(labels), labelled(labels, 1)).classes is None
-    assert audit_split(labelled(range(1_500)), labelled(range(1_500), 1)).classes is None
+    for n in (1_000, 1_001):
+        assert (audit_split(labelled(range(n)), labelled(range(n), 1)).classes is None) == (n > 1_000)
 
 
 # The report
