@@ -222,7 +222,24 @@ def test_another_column_holds_numbers_where_they_lose_no_digit(read, words, expe
     assert [None if value != value else value for value in found.tolist()] == expected
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_an_empty_field_at_the_end_is_a_cut_only_where_no_other_is_empty(read, end):
+    rows = [[*row, word] for row, word in zip(ROWS, ["a", "b", "c", ""], strict=True)]
+    text = text_of(rows, [*HEADER, "note"], end)
+    assert read(text)["note"].tolist() == ["a", "b", "c", ""]
+    assert "is cut off before column 'note'" in fault_of(read, text.removesuffix(end))
+    rows[2][-1] = ""
+    assert read(text_of(rows, [*HEADER, "note"], end).removesuffix(end))["note"].tolist() == ["a", "b", "", ""]
+
+
 # Missing magnitudes
+
+
+def test_magnitudes_from_0_to_35_are_measured(read):
+    assert len(read(changed(1, "u", "0"))) == len(read(changed(1, "z", "35"))) == 4
+    for value in ("-0.001", "35.001"):
+        with pytest.warns(UserWarning, match="dropped 1 of 4"):
+            read(changed(1, "u", value))
 
 
 @pytest.mark.parametrize("value", ["-9999", "-9999.0", "", " ", "NaN", "nan", "null", "inf", "-Infinity", "1e999"])
@@ -399,6 +416,7 @@ def test_an_objid_from_the_position_is_where_its_first_row_lies(read):
 def test_a_larger_export_is_drawn_from_by_class(sample, wanted):
     drawn = load_sdss(max_rows=wanted)
     assert len(drawn) == min(wanted, 10_000)
+    assert list(drawn) == list(sample)
     share = len(drawn) / len(sample)
     assert ((drawn["class"].value_counts() - sample["class"].value_counts() * share).abs() <= 1).all()
     assert drawn["specobjid"].is_unique

@@ -325,6 +325,9 @@ def test_classes_without_names_are_numbers_and_wrong_names_are_not_used():
     for names, expected in [(["a", "b", "c"], ("a", "b", "c")), (["a", "b"], ()), ("abc", ()), (3, ()), (None, ())]:
         dataset.classes = names
         assert evaluate(SAY, Subset(dataset, range(9))).classes == expected
+    dataset.classes, part = ["a", "b", "c"], Subset(dataset, range(9))
+    part.classes = ["x", "y", "z"]
+    assert evaluate(SAY, Subset(part, range(3))).classes == ("x", "y", "z"), "the nearest names"
     assert "\n         0" in str(evaluate(SAY, [(logits, labels)]))
 
 
@@ -384,6 +387,13 @@ def test_of_wide_rows_fewer_are_read_at_once(shape, rows):
     data = TensorDataset(torch.zeros(9_000, *shape), torch.zeros(9_000, dtype=torch.int64))
     evaluate(model, data)
     assert model.rows == [rows] * (9_000 // rows) + [9_000 % rows]
+
+
+@pytest.mark.parametrize(("size", "rows"), [(None, [1_024, 976]), (900, [900, 900, 200])])
+def test_a_dataset_that_is_read_row_by_row_comes_in_batches(size, rows):
+    model = Notes()
+    evaluate(model, Doubled(torch.zeros(2_000, 1), torch.zeros(2_000, dtype=torch.int64)), batch_size=size)
+    assert model.rows == rows
 
 
 def test_a_tally_may_be_asked_twice_and_go_on():
@@ -617,6 +627,7 @@ def test_features_are_moved_to_the_device_and_the_model_is_not(monkeypatch, weig
 
 
 def test_what_is_counted_with_lies_where_the_logits_do():
+    assert evaluation.device_of(nn.BatchNorm1d(3, affine=False, device="meta")).type == "meta", "no weights but buffers"
     # `meta` stands for a GPU once more, where a tensor on the CPU would be an error.
     features, labels = batches.unpack((torch.ones(4, 3), torch.zeros(4, dtype=torch.int64)), "meta")
     assert features.device.type == labels.device.type == "meta"
