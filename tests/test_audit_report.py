@@ -12,6 +12,7 @@ from sdss_lesson.auditing.hypotheses import hypotheses
 from sdss_lesson.auditing.probes import PROBES
 from sdss_lesson.mistakes import CATALOGUE
 
+NOT_TRUSTED = "Do not trust this function. What is wrong:"
 MODES = next(probe.name for probe in PROBES if probe.model == "modes")
 ROWS = [
     ("an uneven last batch", 0.6933, 0.6933, 0.6933),
@@ -50,6 +51,38 @@ def test_a_right_function_is_told_so_in_one_sentence():
     assert found.ok
     assert str(found) == found.verdict == "No mistake found: the right accuracy came back."
     assert found._repr_html_() == f"<p><b>{found.verdict}</b></p>"
+
+
+def test_the_report_has_these_blocks_in_this_order():
+    found = report(
+        "divided-by-batches", "counter-overwritten", "counter-reset", advice=["empty-loader"], error="E: <x>"
+    )
+    once, first, second = (CATALOGUE[slug] for slug in ("divided-by-batches", "counter-overwritten", "counter-reset"))
+    shown = 'Evidence: for "equal batches" 0.6250 is right, 0.0625 came back, and this mistake predicts 0.0625.'
+    verdict = f"{NOT_TRUSTED} divided-by-batches; counter-overwritten or counter-reset."
+    blocks = [
+        "Several names are several mistakes, or one that looks like each of them. Mend the first, and audit once more.",
+        "divided-by-batches",
+        f"- What one sees: {once.sees}",
+        f"- {shown}",
+        f"- How to mend it: {once.fix}",
+        f"- Explained in notebooks/{once.notebook}.ipynb.",
+        "counter-overwritten or counter-reset: from outside, these look the same",
+        f"- What one sees: {first.sees}",
+        f"- {shown}",
+        f"- How to mend it, if it is counter-overwritten: {first.fix}",
+        f"- How to mend it, if it is counter-reset: {second.fix}",
+        f"- Explained in notebooks/{first.notebook}.ipynb.",
+        "Besides, a loader without rows gets a number, too, where an error would say that nothing was measured. "
+        "[empty-loader]",
+        "- How to mend it: After the loop: if n_samples == 0: raise ValueError('The loader has no rows.')",
+        "- Explained in notebooks/02_the_fix.ipynb.",
+        "Some calls raised an error: E: <x>",
+    ]
+    assert str(found) == "\n".join([verdict, *(line if line[0] == "-" else f"\n{line}" for line in blocks)])
+    page = "".join(f"<li>{escape(x[2:])}</li>" if x[0] == "-" else f"</ul><p>{escape(x)}</p><ul>" for x in blocks)
+    page = (page + "</ul>").replace("<ul></ul>", "").removeprefix("</ul>")
+    assert found._repr_html_() == f"<p><b>{verdict}</b></p>{page}"
 
 
 def test_the_evidence_is_the_farthest_off_of_what_the_mistake_predicts():

@@ -419,6 +419,12 @@ def test_ids_that_a_spreadsheet_has_rounded_are_not_used(ids):
         audit_split(train, test, keys="objid")
 
 
+def test_one_id_of_rows_that_lie_apart_is_enough():
+    train = objects([1, 2], ra=[10.0, 20.0], dec=[0.0, 0.0])
+    report = audit_split(train, objects([1, 3], 1, ra=[30.0, 40.0], dec=[0.0, 0.0]))
+    assert report.ok and "objid identifies nothing" in report.notes[0]
+
+
 def test_ids_are_used_where_positions_agree_or_are_missing():
     ids = [1237648704577140000, 1237648704577150000]
     place = {"ra": [10.0, 20.0], "dec": [0.0, 0.0]}
@@ -541,7 +547,8 @@ def test_labels_of_a_dataset_are_whole_numbers_in_their_order():
     assert report.classes["test"].tolist() == [0, 0.75, 0.25]
     for labels in [[0.5, 1.5], [[0, 1], [1, 0]]]:
         assert audit_split(labelled(labels), labelled(labels, 1)).classes is None
-    assert audit_split(labelled(range(1_500)), labelled(range(1_500), 1)).classes is None
+    for n in (1_000, 1_001):
+        assert (audit_split(labelled(range(n)), labelled(range(n), 1)).classes is None) == (n > 1_000)
 
 
 # The report
@@ -562,6 +569,47 @@ def test_the_report_says_what_is_wrong_how_to_mend_it_and_where_it_is_explained(
     assert str(good).startswith(good.verdict) and "03_leakage" in str(good) and "What to do" not in str(good)
     assert list(report.findings) == ["test_rows", "share", "mend"]
     assert report.findings["test_rows"].tolist() == [n, n, n]
+
+
+def test_the_report_has_these_lines_in_this_order():
+    rows = pd.DataFrame(
+        {"test_row": [0, 1, 1], "finding": ["coincidence", "scaled copy", "coincidence"], "train_row": 0}
+    )
+    classes = pd.DataFrame({"train": [1.0], "test": [0.5]}, index=pd.Index(["<A>"], name="class"))
+    report = SplitReport(9, 4, rows, classes, ("rows by u", "objects by <id>"), ("Note.",))
+    lines = [
+        "scaled copy: 1 test rows (25.0%). What to do: draw other rows for the test; fit one scaler, on the training "
+        "rows, and give it to both sets.",
+        "coincidence: 2 test rows (50.0%). What to do: nothing, as far as this tells; ids would decide it: "
+        "audit_split(..., keys=...).",
+        "Note.",
+        "Compared: rows by u; objects by <id>.",
+        "Explained in notebooks/03_leakage.ipynb.",
+    ]
+    verdict = (
+        "Leak: 1 of 4 test rows (25.0%) are known from the training set, so the test score does not say how the model "
+        "does on new ones."
+    )
+    table = ["Class shares:", "train test", "class", "<A> 1.000 0.500"]
+    told = [verdict, *(f"- {line}" for line in lines), *table]
+    assert [" ".join(line.split()) for line in str(report).split("\n")] == told
+    html = report._repr_html_()
+    start = f"<p><b>{verdict}</b></p><ul>" + "".join(f"<li>{line}</li>" for line in lines) + "</ul><table"
+    assert html.startswith(start.replace("<id>", "&lt;id&gt;"))
+    assert all(cell in html for cell in ["<th>&lt;A&gt;</th>", "<td>1.000</td>", "<td>0.500</td>"])
+    only = SplitReport(9, 4, rows[rows["finding"] == "coincidence"], None, ("rows by u",), ())
+    assert only.ok and only.verdict == (
+        "No leak found: of 4 test rows none is known from the training set, apart from coincidences of coarse features."
+    )
+    assert only._repr_html_().endswith("ipynb.</li></ul>")
+
+
+@pytest.mark.parametrize("n", [12, 13])
+def test_of_many_classes_a_dozen_is_shown(n):
+    names = [f"c{number:02}" for number in range(n)]
+    report = audit_split(*[pd.DataFrame({"u": noise(n, 1, seed)[:, 0], "class": names}) for seed in (0, 1)])
+    for text in (str(report), report._repr_html_()):
+        assert sum(name in text for name in names) == 12
 
 
 def test_names_from_the_data_are_no_html():

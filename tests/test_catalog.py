@@ -206,7 +206,40 @@ def test_a_download_cut_anywhere_is_never_read_as_something_else(tmp_path, end, 
     assert 2 <= silent <= 2 * (max(len(row[HEADER.index(last)]) for row in ROWS) + len(end) + 2)
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["0.5", "", "-1e9", "7"], [0.5, None, -1e9, 7.0]),
+        ([str(2**53 + 1), "1", "2", "3"], [2**53 + 1, 1, 2, 3]),
+        ([str(2**53 + 2), "", "2", "3"], [str(2**53 + 2), "", "2", "3"]),
+        ([str(-(2**53) - 2), "", "2", "3"], [str(-(2**53) - 2), "", "2", "3"]),
+        (["a", "1", "2", "3"], ["a", "1", "2", "3"]),
+    ],
+)
+def test_another_column_holds_numbers_where_they_lose_no_digit(read, words, expected):
+    rows = [[*row, word] for row, word in zip(ROWS, words, strict=True)]
+    found = read(text_of(rows, [*HEADER, "more"]))["more"]
+    assert [None if value != value else value for value in found.tolist()] == expected
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_an_empty_field_at_the_end_is_a_cut_only_where_no_other_is_empty(read, end):
+    rows = [[*row, word] for row, word in zip(ROWS, ["a", "b", "c", ""], strict=True)]
+    text = text_of(rows, [*HEADER, "note"], end)
+    assert read(text)["note"].tolist() == ["a", "b", "c", ""]
+    assert "is cut off before column 'note'" in fault_of(read, text.removesuffix(end))
+    rows[2][-1] = ""
+    assert read(text_of(rows, [*HEADER, "note"], end).removesuffix(end))["note"].tolist() == ["a", "b", "", ""]
+
+
 # Missing magnitudes
+
+
+def test_magnitudes_from_0_to_35_are_measured(read):
+    assert len(read(changed(1, "u", "0"))) == len(read(changed(1, "z", "35"))) == 4
+    for value in ("-0.001", "35.001"):
+        with pytest.warns(UserWarning, match="dropped 1 of 4"):
+            read(changed(1, "u", value))
 
 
 @pytest.mark.parametrize("value", ["-9999", "-9999.0", "", " ", "NaN", "nan", "null", "inf", "-Infinity", "1e999"])
@@ -273,7 +306,7 @@ def test_one_damaged_id_is_enough_and_the_message_shows_it(read):
 
 
 def test_whole_ids_that_far_apart_rows_share_are_damaged(read):
-    with pytest.warns(UserWarning, match="the ids in 'objid'"):
+    with pytest.warns(UserWarning, match=rf"the ids in 'objid' \(such as '{ROWS[2][0]}'\)"):
         assert read(changed(0, "objid", ROWS[2][0]))["objid"].nunique() == 3
 
 
@@ -299,6 +332,43 @@ def test_a_damaged_specobjid_is_rebuilt_or_the_row_number(read, change, remedy):
         assert max(bits) > 2**63
     assert frame["specobjid"].dtype == np.uint64
     assert frame["objid"].tolist() == [int(row[0]) for row in ROWS]
+
+
+@pytest.mark.parametrize(
+    ("column", "fits", "too_much"),
+    [
+        ("plate", [0, 2**14 - 1], [-1, 2**14, 7.5]),
+        ("fiberid", [0, 4_095], [4_096]),
+        ("mjd", [50_000], [66_384]),
+    ],
+)
+def test_a_specobjid_is_rebuilt_from_numbers_that_have_room_in_it(read, column, fits, too_much):
+    for value in [*fits, *too_much]:
+        rows = [[row[0], "1.24E+18", *row[2:]] for row in changed(0, column, str(value))]
+        with pytest.warns(UserWarning, match="rebuilt from" if value in fits else "the row number"):
+            found = read(rows)["specobjid"][0]
+        plate, mjd, fiber = (int(word) if value in fits else 50_000 for word in rows[0][11:])
+        assert found == (plate << 50) + (fiber << 38) + (mjd - 50_000 << 24) if value in fits else found == 0
+
+
+def test_a_message_says_how_many_rows_are_wrong(read):
+    rows = changed(1, "ra", "x")
+    assert "'x' is not a number. Mend or delete that line, or" in fault_of(read, rows)
+    rows[3] = rows[1]
+    assert "'x' is not a number (2 such rows). Mend" in fault_of(read, rows)
+
+
+def test_a_message_shows_a_word_of_sixty_letters_whole(read):
+    for word, shown in [("x" * 60, "X" * 60), ("x" * 61, "X" * 57 + "...")]:
+        words = f"'{shown.lower()}' is an unknown class (known: GALAXY, QSO, STAR). Delete"
+        assert words in fault_of(read, changed(1, "class", word))
+
+
+@pytest.mark.parametrize("n", [2, 40, 41, 1_000])
+def test_a_message_lists_the_first_forty_columns(read, n):
+    names = [f"c{number}" for number in range(n)]
+    listed = ", ".join(names[:40]) + ", ..." * (n > 40)
+    assert f"it has {listed}. Export these columns" in fault_of(read, text_of([["1"] * n], names))
 
 
 @given(
@@ -327,6 +397,18 @@ def test_within_one_arcsecond_is_one_object_everywhere_on_the_sky(tmp_path_facto
     assert ids[2] not in (ids[0], ids[1])
 
 
+def test_an_objid_from_the_position_is_where_its_first_row_lies(read):
+    rows = [["1.2E+18", str(number), *ROWS[0][2:]] for number in range(5)]
+    # Tenths of an arcsecond east of 0 and north of the south pole; in the east, 360 degrees are 0 again.
+    places = [("77", "33"), ("77", "33.0002"), ("0.00001", "-90"), ("359.999999", "45"), ("0.0002", "45")]
+    for row, place in zip(rows, places, strict=True):
+        row[2:4] = place
+    with pytest.warns(UserWarning, match="one arcsecond"):
+        found = read(rows)["objid"]
+    first = 77 * 36_000 * 10_000_000 + (33 + 90) * 36_000
+    assert found.tolist() == [first, first, 0, 135 * 36_000, 135 * 36_000]
+
+
 # Larger exports
 
 
@@ -334,6 +416,7 @@ def test_within_one_arcsecond_is_one_object_everywhere_on_the_sky(tmp_path_facto
 def test_a_larger_export_is_drawn_from_by_class(sample, wanted):
     drawn = load_sdss(max_rows=wanted)
     assert len(drawn) == min(wanted, 10_000)
+    assert list(drawn) == list(sample)
     share = len(drawn) / len(sample)
     assert ((drawn["class"].value_counts() - sample["class"].value_counts() * share).abs() <= 1).all()
     assert drawn["specobjid"].is_unique

@@ -19,7 +19,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import ConcatDataset, DataLoader, Dataset, IterableDataset, Subset, TensorDataset
 
-from sdss_lesson import Evaluation, NeuralNet, SDSSDataset, evaluate, evaluation, tally
+from sdss_lesson import Evaluation, NeuralNet, SDSSDataset, batches, evaluate, evaluation, tally
 
 SAY = nn.Identity()  # a "model" whose features are its logits
 
@@ -253,6 +253,40 @@ def test_it_says_what_was_counted():
     assert "a<b" not in html
 
 
+def test_the_table_has_a_line_for_each_class():
+    got = Evaluation(np.array([[30, 0], [1, 0]]), loss_sum=3.1, classes=("a long name", "b"))
+    assert str(got).split("\n")[1:] == [
+        " true class  as a long name  as b  support  recall  precision",
+        "a long name              30     0       30   1.000      0.968",
+        "          b               1     0        1   0.000          –",
+    ]
+    assert got._repr_html_().endswith(
+        "<table><thead><tr><th>true class</th><th>as a long name</th><th>as b</th><th>support</th><th>recall</th>"
+        "<th>precision</th></tr></thead><tbody><tr><td>a long name</td><td>30</td><td>0</td><td>30</td><td>1.000</td>"
+        "<td>0.968</td></tr><tr><td>b</td><td>1</td><td>0</td><td>1</td><td>0.000</td><td>–</td></tr></tbody></table>"
+    )
+
+
+def test_what_the_ranks_counted_adds_up(monkeypatch):
+    a, b = Evaluation(np.array([[3, 1], [0, 2]]), 1e16), Evaluation(np.array([[0, 5], [7, 0]]), 1.0, ("x", "y"))
+    none, three = Evaluation(np.zeros((2, 2), int), 0.0), Evaluation(np.eye(3, dtype=int), 1.0)
+    gathered, asked = [a, b, b], []
+    monkeypatch.setattr(evaluation, "gather", lambda mine, group: asked.append((mine, group)) or gathered)
+    got = a.all_reduce("some ranks")
+    assert asked == [(a, "some ranks")]
+    assert got.confusion.tolist() == [[3, 11], [14, 2]]
+    assert got.loss_sum == 1e16 + 2, "1e16 + 1 + 1 is 1e16 where each sum is rounded"
+    assert got.classes == ("x", "y")
+    gathered[:] = [a, a]
+    assert a.all_reduce().classes == () and asked[-1] == (a, None)
+    gathered[:] = [a, three, b]
+    with pytest.raises(ValueError, match=r"classes: 2, 3, 2 on ranks 0 to 2\. Give every rank the same model\.$"):
+        a.all_reduce()
+    gathered[:] = [none, a, none]
+    with pytest.raises(ValueError, match=r"rank 0, 2\. Use fewer ranks, or more rows\.$"):
+        a.all_reduce()
+
+
 @pytest.mark.parametrize("hits, n", [(0, 1), (1, 1), (50, 75), (0, 75), (1_900, 2_000), (99_999, 100_000)])
 @pytest.mark.parametrize("level", [0.5, 0.95, 0.99])
 def test_the_interval_ends_where_the_accuracy_lies_as_many_standard_errors_away(hits, n, level):
@@ -291,6 +325,9 @@ def test_classes_without_names_are_numbers_and_wrong_names_are_not_used():
     for names, expected in [(["a", "b", "c"], ("a", "b", "c")), (["a", "b"], ()), ("abc", ()), (3, ()), (None, ())]:
         dataset.classes = names
         assert evaluate(SAY, Subset(dataset, range(9))).classes == expected
+    dataset.classes, part = ["a", "b", "c"], Subset(dataset, range(9))
+    part.classes = ["x", "y", "z"]
+    assert evaluate(SAY, Subset(part, range(3))).classes == ("x", "y", "z"), "the nearest names"
     assert "\n         0" in str(evaluate(SAY, [(logits, labels)]))
 
 
@@ -317,8 +354,9 @@ def test_rows_are_those_of_the_dataset_however_they_are_read():
         [4, 1, 4],
         torch.tensor([4, 1]),
         np.arange(1, 5),
+        np.array([4, 1], dtype=np.uint8),  # which PyTorch would take for a mask
     ):
-        rows = torch.as_tensor(list(chosen))
+        rows = torch.as_tensor(list(chosen)).long()
         expected = evaluate(SAY, [(logits[rows], labels[rows])])
         for size in (None, 2):
             same(evaluate(SAY, Subset(data, chosen), batch_size=size), expected)
@@ -327,6 +365,45 @@ def test_rows_are_those_of_the_dataset_however_they_are_read():
     for beyond in (range(290, 301), [300]):
         with pytest.raises(IndexError):
             evaluate(SAY, Subset(data, beyond))
+
+
+class Notes(nn.Module):
+    """Notes how many rows it gets at once."""
+
+    def __init__(self):
+        super().__init__()
+        self.rows = []
+
+    def forward(self, x):
+        self.rows.append(len(x))
+        return torch.zeros(len(x), 2)
+
+
+@pytest.mark.parametrize(
+    ("shape", "rows"), [((), 8_192), ((5,), 8_192), ((10,), 6_553), ((2, 10), 3_276), ((3, 999), 1_024)]
+)
+def test_of_wide_rows_fewer_are_read_at_once(shape, rows):
+    model = Notes()
+    data = TensorDataset(torch.zeros(9_000, *shape), torch.zeros(9_000, dtype=torch.int64))
+    evaluate(model, data)
+    assert model.rows == [rows] * (9_000 // rows) + [9_000 % rows]
+
+
+@pytest.mark.parametrize(("size", "rows"), [(None, [1_024, 976]), (900, [900, 900, 200])])
+def test_a_dataset_that_is_read_row_by_row_comes_in_batches(size, rows):
+    model = Notes()
+    evaluate(model, Doubled(torch.zeros(2_000, 1), torch.zeros(2_000, dtype=torch.int64)), batch_size=size)
+    assert model.rows == rows
+
+
+def test_a_tally_may_be_asked_twice_and_go_on():
+    logits, labels = logits_and_labels()
+    counts = tally.Tally()
+    counts.add(logits, labels)
+    first, again = counts.result(), counts.result()
+    counts.add(logits, labels)
+    assert (first[0] == again[0]).all() and (counts.result()[0] == 2 * first[0]).all()
+    assert first[1] == again[1] and counts.result()[1] == pytest.approx(2 * first[1])
 
 
 @pytest.mark.parametrize("n_classes", [2, 3, 32, 33, 2_000])
@@ -549,6 +626,17 @@ def test_features_are_moved_to_the_device_and_the_model_is_not(monkeypatch, weig
     assert {weights.device.type for weights in model.parameters()} <= {weights_on}
 
 
+def test_what_is_counted_with_lies_where_the_logits_do():
+    assert evaluation.device_of(nn.BatchNorm1d(3, affine=False, device="meta")).type == "meta", "no weights but buffers"
+    # `meta` stands for a GPU once more, where a tensor on the CPU would be an error.
+    features, labels = batches.unpack((torch.ones(4, 3), torch.zeros(4, dtype=torch.int64)), "meta")
+    assert features.device.type == labels.device.type == "meta"
+    counts = tally.Tally()
+    counts.add(features, labels)
+    kept = [value for value in vars(counts).values() if isinstance(value, torch.Tensor)]
+    assert len(kept) > 3 and {tensor.device.type for tensor in kept} == {"meta"}
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="There is no GPU here.")
 def test_a_gpu_gives_the_same_counts():
     model, data = NeuralNet(3, 8, 3).double(), TensorDataset(*logits_and_labels())
@@ -582,6 +670,12 @@ def test_another_dtype_is_refused_even_where_torch_would_convert_it():
     assert evaluate(model, [(X.float(), Y)]).n_samples == 8
     with pytest.raises(TypeError, match=r"features.to\(torch.float32\)"):
         evaluate(model, [(X, Y)])
+
+
+def test_all_dtypes_that_would_do_are_named():
+    model = nn.ModuleList([nn.Linear(3, 3), nn.Linear(3, 3).double()])
+    with pytest.raises(TypeError, match=r"weights torch\.float32 or torch\.float64\. Convert"):
+        evaluate(model, [(X.half(), Y)])
 
 
 def test_whole_features_go_into_an_embedding():

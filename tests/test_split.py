@@ -80,6 +80,11 @@ def test_a_rare_class_has_an_object_in_every_set(n, shares):
     assert [len(part) > 0 for part in sets(split).values()] == [True, shares[1] > 0, True]
 
 
+def test_a_small_class_has_its_shares_where_they_fit():
+    split = split_by_object(pd.DataFrame({"objid": range(4), "class": "QSO"}), test_size=0.25, val_size=0.5)
+    assert [len(part) for part in sets(split).values()] == [1, 2, 1]
+
+
 def test_an_object_of_two_classes_stays_whole(sample):
     sample["class"] = np.where(np.arange(len(sample)) % 2 == 0, "STAR", "QSO")
     split = split_by_object(sample)
@@ -101,6 +106,18 @@ def test_the_seed_decides_the_split_and_the_global_random_state_is_left_alone(sa
     again = split_by_object(sample, seed=3)
     assert all(a.equals(b) for a, b in zip(sets(first).values(), sets(again).values(), strict=True))
     assert not first.test.index.equals(split_by_object(sample, seed=4).test.index)
+    assert split_by_object(sample).test.index.equals(split_by_object(sample, seed=0).test.index)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 0.0, "0", None])
+def test_a_seed_out_of_range_is_refused(sample, seed):
+    with pytest.raises(ValueError, match=r"^seed=.*: give a whole number from 0 to 2\*\*32 - 1\.$"):
+        split_by_object(sample, seed=seed)
+
+
+def test_what_the_ids_are_does_not_matter(sample):
+    other = split_by_object(sample.assign(objid=-sample["objid"]))
+    assert other.test.index.equals(split_by_object(sample).test.index)
 
 
 def test_the_sets_are_drawn_and_not_cut_from_the_top(sample):
