@@ -17,6 +17,7 @@ from torch.utils.data import Subset, TensorDataset
 
 import sdss_lesson
 from sdss_lesson import FEATURES, SDSSDataset, SplitReport, audit_split, load_sdss, split_by_object
+from sdss_lesson.auditing import splits
 
 ARCSECOND = 1 / 3600
 
@@ -186,6 +187,8 @@ def test_yes_and_no_columns_coincide_by_chance_and_that_is_no_proof(width):
     assert shares(report) == {"coincidence": expected}
     assert f"{expected:.1%} of the test rows equal a training row" in report.notes[0]
     assert "no proof" in str(report) and "coincidences" in report.verdict
+    told = float(report.notes[0].partition("up to about ")[2].partition("%")[0]) / 100
+    assert told == pytest.approx(expected, abs=0.05)
 
 
 def test_columns_that_go_together_coincide_by_chance_as_well():
@@ -207,6 +210,11 @@ def test_coarse_rows_are_proof_where_there_are_too_many_for_chance():
     bits = np.random.default_rng(0).integers(0, 2, (900, 40))
     assert audit_split(bits[:600], bits[600:]).ok
     assert shares(audit_split(bits[:600], bits[550:])) == {"identical row": 50 / 350}
+
+
+@pytest.mark.parametrize(("expected", "most"), [(0, 0), (1, 13), (100, 400)])
+def test_clearly_more_than_chance_is_three_times_as_many_and_ten_times_the_scatter(expected, most):
+    assert not splits._more_than_chance(most, expected) and splits._more_than_chance(most + 1, expected)
 
 
 def test_a_rare_coincidence_is_no_proof():
@@ -357,8 +365,8 @@ def test_an_arcsecond_is_an_arcsecond():
 
 
 def test_the_nearest_place_is_the_partner_and_a_missing_one_is_nowhere():
-    train = sky([np.nan, 10, 10 + 0.8 * ARCSECOND, 40, 50], [0, 0, 0, 95, 5])
-    test = sky([np.nan, 10 + 0.7 * ARCSECOND, 40, 50], [0, 0, 95, np.nan])
+    train = sky([np.nan, 10, 10 + 0.8 * ARCSECOND, 40, 50], [0, 0, 0, 90.5, 5])
+    test = sky([np.nan, 10 + 0.7 * ARCSECOND, 40, 50], [0, 0, 90.5, np.nan])
     assert partners(audit_split(train, test), "shared position") == {1: 2}
     assert audit_split(train, test[3:].reset_index(drop=True)).ok
     assert audit_split(train.astype("Float64").mask(train["dec"] == 5), test).share == 0.25
