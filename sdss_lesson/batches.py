@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
 Batches = Iterable[Sequence[torch.Tensor]]
 
 _PAIR = (tuple, list)
-BLOCK = 8192
+BLOCK = 16384
 """Rows that are counted at once."""
 
 
