@@ -6,7 +6,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    Dataset,
+    SequentialSampler,
+    Subset,
+    TensorDataset,
+    default_collate,
+)
 
 Batches = Iterable[Sequence[torch.Tensor]]
 
@@ -28,6 +36,10 @@ def batches_of(data: Dataset[Any] | Batches, batch_size: int | None) -> Batches:
         return DataLoader(data, batch_size=size, generator=torch.Generator())
     if batch_size is not None:
         raise TypeError("batch_size goes with a Dataset. These batches are made already: leave it out.")
+    if isinstance(data, DataLoader) and _plain(data) and (slices := _slices(data.dataset, data.batch_size)):
+        # The batches that the loader makes, without a list of indices for each; and it draws a seed when it begins.
+        torch.empty((), dtype=torch.int64).random_(generator=data.generator)
+        return slices
     if not isinstance(data, Iterable):
         raise TypeError(f"The data are {kind_of(data)}; give a Dataset, a DataLoader or an iterable of batches.")
     return data
@@ -51,6 +63,23 @@ def _slices(data: Dataset[Any], batch_size: int | None) -> Batches | None:
             yield [tensor[where].clone() if together else tensor[where] for tensor in rows.tensors]
 
     return read()
+
+
+def _plain(loader: DataLoader[Any]) -> bool:
+    """Whether a loader hands out all rows of its dataset as they are, in order, and by itself."""
+    batches: Any = loader.batch_sampler
+    rows: Any = loader.dataset
+    return (
+        type(loader) is DataLoader
+        and type(batches) is BatchSampler
+        and batches.batch_size == loader.batch_size
+        and not batches.drop_last
+        and type(batches.sampler) is SequentialSampler
+        and batches.sampler.data_source is rows
+        and loader.collate_fn is default_collate
+        and loader.num_workers == 0
+        and not loader.pin_memory
+    )
 
 
 def class_names(data: object) -> tuple[str, ...]:

@@ -17,7 +17,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.data import ConcatDataset, DataLoader, Dataset, IterableDataset, Subset, TensorDataset
+from torch.utils.data import (
+    ConcatDataset,
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    SequentialSampler,
+    Subset,
+    TensorDataset,
+    default_collate,
+)
 
 from sdss_lesson import Evaluation, NeuralNet, SDSSDataset, batches, evaluate, evaluation, tally
 
@@ -380,13 +389,13 @@ class Notes(nn.Module):
 
 
 @pytest.mark.parametrize(
-    ("shape", "rows"), [((), 8_192), ((5,), 8_192), ((10,), 6_553), ((2, 10), 3_276), ((3, 999), 1_024)]
+    ("shape", "rows"), [((), 16_384), ((5,), 13_107), ((10,), 6_553), ((2, 10), 3_276), ((3, 999), 1_024)]
 )
 def test_of_wide_rows_fewer_are_read_at_once(shape, rows):
     model = Notes()
-    data = TensorDataset(torch.zeros(9_000, *shape), torch.zeros(9_000, dtype=torch.int64))
+    data = TensorDataset(torch.zeros(20_000, *shape), torch.zeros(20_000, dtype=torch.int64))
     evaluate(model, data)
-    assert model.rows == [rows] * (9_000 // rows) + [9_000 % rows]
+    assert model.rows == [rows] * (20_000 // rows) + [20_000 % rows]
 
 
 @pytest.mark.parametrize(("size", "rows"), [(None, [1_024, 976]), (900, [900, 900, 200])])
@@ -694,3 +703,43 @@ class Map(Dataset):
 
 def test_a_dataset_of_arrays_and_numbers_is_collated():
     same(evaluate(SAY, Map(), batch_size=3), evaluate(SAY, [(X, Y)]))
+
+
+@pytest.mark.parametrize("options", [{}, {"generator": torch.Generator().manual_seed(0)}])
+def test_a_plain_loader_is_read_by_slices_and_nobody_can_tell(options):
+    rows = TensorDataset(torch.randn(103, 5), torch.randint(3, (103,)))
+    loader = DataLoader(rows, batch_size=10, **options)
+    found = []
+    for read in (lambda: loader, lambda: batches.batches_of(loader, None)):
+        torch.manual_seed(0)
+        generator = loader.generator.manual_seed(0) if loader.generator else torch.default_generator
+        found.append((list(read()), generator.get_state()))
+    (made, after), (sliced, after_slices) = found
+    assert batches.batches_of(loader, None) is not loader
+    for one, other in zip(made, sliced, strict=True):
+        assert all(torch.equal(*pair) for pair in zip(one, other, strict=True))
+    assert torch.equal(after, after_slices)  # a training that follows goes on as it would
+
+
+class Reversed(DataLoader):
+    def __iter__(self):
+        return iter(list(super().__iter__())[::-1])
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda rows: DataLoader(rows, batch_size=10, shuffle=True),
+        lambda rows: DataLoader(rows, batch_size=10, drop_last=True),
+        lambda rows: DataLoader(rows, batch_size=None),
+        lambda rows: DataLoader(rows, batch_size=10, sampler=range(20)),
+        lambda rows: DataLoader(rows, batch_size=10, sampler=SequentialSampler(range(20))),
+        lambda rows: DataLoader(rows, batch_sampler=[[1, 2], [3]]),
+        lambda rows: DataLoader(rows, batch_size=10, collate_fn=lambda pairs: default_collate(pairs[:3])),
+        lambda rows: DataLoader(ConcatDataset([rows]), batch_size=10),
+        lambda rows: Reversed(rows, batch_size=10),
+    ],
+)
+def test_any_other_loader_is_asked_for_its_batches(make):
+    loader = make(TensorDataset(torch.randn(103, 5), torch.randint(3, (103,))))
+    assert batches.batches_of(loader, None) is loader
