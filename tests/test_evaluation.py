@@ -165,6 +165,13 @@ def test_labels_may_be_any_integers_and_a_column(dtype, column):
     same(evaluate(SAY, [(logits[:1], given_labels[:1]), (logits[1:], given_labels[1:])]), whole)
 
 
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_one_hot_labels_are_refused(n_classes):
+    logits, labels = logits_and_labels(6, n_classes)
+    with pytest.raises(ValueError, match=r"one-hot, labels\.argmax\(1\)"):
+        evaluate(SAY, [(logits, nn.functional.one_hot(labels, n_classes))])
+
+
 class Stream(IterableDataset):
     def __init__(self, *tensors):
         self.tensors = tensors
