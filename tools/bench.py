@@ -313,8 +313,9 @@ hidden units, in single precision.
 
 {loaders}
 
-`evaluate` computes the confusion matrix and the loss, in double precision, and checks every row. It reads a plain loader
-over whole tensors, as this one is, by slices: the same batches, without a list of indices for each. The others compute
+`evaluate` computes the confusion matrix and the loss, in double precision, and checks every row. It reads a plain
+loader over whole tensors, as this one is, by slices: the same batches, without a list of indices for each. The others
+compute
 
 {computes}
 
