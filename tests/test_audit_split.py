@@ -244,6 +244,7 @@ def test_rows_that_were_repeated_before_the_split_are_no_coincidence():
 def test_a_handful_of_rows_is_enough(n):
     assert audit_split(noise(n), noise(n)).share == 1
     assert audit_split(noise(n), noise(n, seed=1)).ok
+    assert audit_split(labelled(range(n)), labelled(range(n))).share == 1
 
 
 # Scaled copies
@@ -549,6 +550,13 @@ def labelled(labels, seed=0):
     return TensorDataset(torch.tensor(noise(len(labels), seed=seed)), torch.as_tensor(labels))
 
 
+def test_a_label_without_a_name_leaves_all_of_them_numbers():
+    for labels, known in [([0, 1], ["a", "b"]), ([0, 2], ["0", "2"]), ([0, 3], ["0", "3"])]:
+        data, other = labelled(labels), labelled(labels, 1)
+        data.classes = other.classes = ("a", "b")
+        assert audit_split(data, other).classes.index.tolist() == known
+
+
 def test_labels_of_a_dataset_are_whole_numbers_in_their_order():
     report = audit_split(labelled([10, 2, 0, 0]), labelled([[2], [10], [2], [2]], 1))
     assert report.classes.index.tolist() == ["0", "2", "10"]
@@ -566,6 +574,8 @@ def test_the_report_says_what_is_wrong_how_to_mend_it_and_where_it_is_explained(
     train, test = by_row(sample)
     report = audit_split(train, test)
     assert isinstance(report, SplitReport)
+    assert (report.n_train, report.n_test) == (len(train), 2_000)
+    assert report.rows.index.equals(pd.RangeIndex(len(report.rows)))
     n = int(test["objid"].isin(train["objid"]).sum())
     sentence = f"Leak: {n} of 2000 test rows ({n / 2000:.1%}) are known from the training set"
     assert report.verdict.startswith(sentence)

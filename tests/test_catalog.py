@@ -458,6 +458,8 @@ def test_a_larger_export_is_drawn_from_by_class(sample, wanted):
     share = len(drawn) / len(sample)
     gap = drawn["class"].value_counts().sub(sample["class"].value_counts() * share, fill_value=0)
     assert (gap.abs() <= 1).all()
+    if wanted == 10:
+        assert drawn["class"].value_counts().to_dict() == {"GALAXY": 5, "STAR": 4, "QSO": 1}
     assert drawn["specobjid"].is_unique
     assert drawn.merge(sample, how="inner").equals(drawn)
     assert drawn.equals(load_sdss(max_rows=wanted))
