@@ -939,6 +939,27 @@ def test_the_evidence_is_what_the_function_returned_beside_what_is_right(slug, f
         np.testing.assert_allclose(evidence["predicted"], evidence["received"], rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("kept", [{"hits"}, {"rows"}, {"hits", "rows"}, {"means"}])
+def test_what_is_carried_from_call_to_call_is_predicted(kept):
+    lists = {"hits": [], "rows": [], "means": []}
+
+    def carries(model, loader):
+        for name in lists.keys() - kept:
+            lists[name].clear()
+        model.eval()
+        with torch.no_grad():
+            for inputs, labels in loader:
+                hits = (model(inputs).argmax(1) == labels.flatten()).sum().item()
+                for name, value in [("hits", hits), ("rows", len(labels)), ("means", hits / len(labels))]:
+                    lists[name].append(value)
+        model.train()
+        return np.mean(lists["means"]) if "means" in kept else sum(lists["hits"]) / sum(lists["rows"])
+
+    found = audit(carries)
+    assert found.mistakes == ("state-carried-over",)
+    np.testing.assert_allclose(found.evidence["predicted"], found.evidence["received"], rtol=1e-12)
+
+
 def test_evidence_without_an_explanation_predicts_what_is_right():
     evidence = audit(lambda model, loader: 1 / 7).evidence
     assert evidence["predicted"].tolist() == evidence["right"].tolist()
