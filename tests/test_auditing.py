@@ -960,6 +960,19 @@ def test_what_is_carried_from_call_to_call_is_predicted(kept):
     np.testing.assert_allclose(found.evidence["predicted"], found.evidence["received"], rtol=1e-12)
 
 
+@pytest.mark.parametrize("nothing", [0.0, math.nan])
+def test_where_nothing_is_left_to_count_zero_is_as_good_as_an_error(nothing):
+    def drops(model, loader):
+        model.eval()
+        kept = [(x, y) for x, y in loader if len(y) == loader.batch_size]
+        with torch.no_grad():
+            found = evaluate(model, kept).accuracy if kept else nothing
+        model.train()
+        return found
+
+    assert audit(drops).mistakes == ("last-batch-dropped",)
+
+
 def test_evidence_without_an_explanation_predicts_what_is_right():
     evidence = audit(lambda model, loader: 1 / 7).evidence
     assert evidence["predicted"].tolist() == evidence["right"].tolist()
