@@ -394,6 +394,8 @@ def test_of_wide_rows_fewer_are_read_at_once(shape, rows):
     data = TensorDataset(torch.zeros(9_000, *shape), torch.zeros(9_000, dtype=torch.int64))
     evaluate(model, data)
     assert model.rows == [rows] * (9_000 // rows) + [9_000 % rows]
+    evaluate(model, data, batch_size=4_000)
+    assert model.rows[-3:] == [4_000, 4_000, 1_000]
 
 
 @pytest.mark.parametrize(("size", "rows"), [(None, [1_024, 976]), (900, [900, 900, 200])])
