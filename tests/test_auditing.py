@@ -942,6 +942,40 @@ def test_the_evidence_is_what_the_function_returned_beside_what_is_right(slug, f
         np.testing.assert_allclose(evidence["predicted"], evidence["received"], rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("kept", [{"hits"}, {"rows"}, {"hits", "rows"}, {"means"}])
+def test_what_is_carried_from_call_to_call_is_predicted(kept):
+    lists = {"hits": [], "rows": [], "means": []}
+
+    def carries(model, loader):
+        for name in lists.keys() - kept:
+            lists[name].clear()
+        model.eval()
+        with torch.no_grad():
+            for inputs, labels in loader:
+                hits = (model(inputs).argmax(1) == labels.flatten()).sum().item()
+                for name, value in [("hits", hits), ("rows", len(labels)), ("means", hits / len(labels))]:
+                    lists[name].append(value)
+        model.train()
+        return np.mean(lists["means"]) if "means" in kept else sum(lists["hits"]) / sum(lists["rows"])
+
+    found = audit(carries)
+    assert found.mistakes == ("state-carried-over",)
+    np.testing.assert_allclose(found.evidence["predicted"], found.evidence["received"], rtol=1e-12)
+
+
+@pytest.mark.parametrize("nothing", [0.0, math.nan])
+def test_where_nothing_is_left_to_count_zero_is_as_good_as_an_error(nothing):
+    def drops(model, loader):
+        model.eval()
+        kept = [(x, y) for x, y in loader if len(y) == loader.batch_size]
+        with torch.no_grad():
+            found = evaluate(model, kept).accuracy if kept else nothing
+        model.train()
+        return found
+
+    assert audit(drops).mistakes == ("last-batch-dropped",)
+
+
 def test_evidence_without_an_explanation_predicts_what_is_right():
     evidence = audit(lambda model, loader: 1 / 7).evidence
     assert evidence["predicted"].tolist() == evidence["right"].tolist()

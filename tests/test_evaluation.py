@@ -403,6 +403,8 @@ def test_of_wide_rows_fewer_are_read_at_once(shape, rows):
     data = TensorDataset(torch.zeros(20_000, *shape), torch.zeros(20_000, dtype=torch.int64))
     evaluate(model, data)
     assert model.rows == [rows] * (20_000 // rows) + [20_000 % rows]
+    evaluate(model, data, batch_size=4_000)
+    assert model.rows[-5:] == [4_000] * 5
 
 
 @pytest.mark.parametrize(("size", "rows"), [(None, [1_024, 976]), (900, [900, 900, 200])])
