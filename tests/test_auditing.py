@@ -180,14 +180,14 @@ BROKEN = {  # lines and what stands there instead, the mistakes, the advice
         ("mean-of-batch-means",),
         (),
     ),
-    "divided by batches": ({END: "return total.n_correct / len(batches)"}, ("divided-by-batches",), ()),
+    "divided by batches": ({END: "return total.n_correct / len(data)"}, ("divided-by-batches",), ()),
     "no eval()": ({UNDER: "with torch.no_grad():"}, ("train-mode", "weights-changed"), ()),
     "modes not put back": ({UNDER: "with torch.no_grad(): model.eval()\n    with torch.no_grad():"}, (), (EVAL,)),
     "no no_grad()": ({UNDER: "with eval_mode(model):"}, (), (GRAD,)),
     "only the first batch": ({ADD_UP: "total = part; break"}, ("first-batch-only",), ()),
     "last batch dropped": ({EACH: "for batch in list(batches)[:-1]:"}, ("last-batch-dropped",), ()),
     "full batches only": (
-        {ADD_UP: f"if len(labels) == batches.batch_size: {ADD_UP}"},
+        {ADD_UP: f"if len(labels) == data.batch_size: {ADD_UP}"},
         ("last-batch-dropped",),
         (),
     ),
@@ -202,7 +202,7 @@ BROKEN = {  # lines and what stands there instead, the mistakes, the advice
         {
             START: "total, rows = None, 0",
             "inputs, labels = unpack(batch, device)": "inputs, labels = unpack(batch, device); "
-            "labels = batches.dataset.targets[rows : rows + len(labels)]; rows += len(labels)",
+            "labels = data.dataset.targets[rows : rows + len(labels)]; rows += len(labels)",
         },
         ("order-dependent",),
         (),
