@@ -271,7 +271,7 @@ def evaluate(
     batches = batches_of(data, batch_size)
     device = usable(device_of(model) if device is None else device)
     # A GPU need not wait for memory that nobody writes to again, as that of a loader's batches.
-    early = isinstance(batches, DataLoader) and device is not None and torch.device(device).type == "cuda"
+    early = isinstance(data, DataLoader) and device is not None and device.type == "cuda"
     tally, dtypes = Tally(), dtypes_of(model)
     with eval_mode(model), torch.no_grad():
         for batch in batches:
