@@ -163,6 +163,11 @@ def write_bytes(content: bytes, path: Path) -> None:
         unfinished.unlink(missing_ok=True)
 
 
+def unwritable(error: OSError) -> str:
+    """Why nothing could be stored, and what helps."""
+    return f"{error}. Make room on the disk, or mend the rights to that folder"
+
+
 def run(path: Path, environment: Mapping[str, str], folder: Path, *, record: bool) -> Run:
     """Run the notebook at `path` in `folder`. With `record`, its claims are recorded and do not stop it."""
     notebook = without_outputs(path)  # or a run that stops half-way would keep old ones below

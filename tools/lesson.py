@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             kernel.write(run.notebook, BUILD / path.name)
         except OSError as error:
-            run.error = run.error or f"{error}. Make room on the disk, or mend the rights to that folder"
+            run.error = run.error or kernel.unwritable(error)
         runs.append(run)
     return report(runs)
 

@@ -45,7 +45,7 @@ def refresh(path: Path) -> str | None:
         keep_figures(run.notebook, kernel.ROOT / "docs")
         kernel.write(run.notebook, path)
     except OSError as error:
-        return f"{error}. Make room on the disk, or mend the rights to that folder"
+        return kernel.unwritable(error)
     return None
 
 
