@@ -10,7 +10,6 @@ tails of each class are cut off first, and a component that stands for fewer tha
 import argparse
 import json
 import math
-import os
 import re
 import sys
 import warnings
@@ -193,6 +192,7 @@ def main(arguments: list[str] | None = None) -> int:
     if export is None:
         return 2
     from sdss_lesson import load_sdss
+    from tools.kernel import write_bytes
 
     try:
         mixtures = fit(load_sdss(export))
@@ -200,9 +200,7 @@ def main(arguments: list[str] | None = None) -> int:
     except ValueError as error:
         print(f"mixtures: {error}", file=sys.stderr)
         return 1
-    unfinished = FILE.with_name(FILE.name + ".part")
-    unfinished.write_text(to_text(mixtures), encoding="utf-8", newline="\n")
-    os.replace(unfinished, FILE)  # noqa: PTH105 - one step: nobody ever finds half a file
+    write_bytes(to_text(mixtures).encode(), FILE)
     for name, mixture in mixtures["classes"].items():
         rows = [component["rows"] for component in mixture["components"]]
         print(

@@ -9,7 +9,6 @@ algebra library, whose sums differ from machine to machine.
 
 import json
 import math
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -243,9 +242,9 @@ def main() -> int:
         print(f"sample: there is no {MIXTURES.relative_to(ROOT)}. Get it back from git.", file=sys.stderr)
         return 2
     frame = draw(json.loads(MIXTURES.read_text(encoding="utf-8")))
-    unfinished = FILE.with_name(FILE.name + ".part")
-    unfinished.write_bytes(to_bytes(frame))
-    os.replace(unfinished, FILE)  # noqa: PTH105 - one step: nobody ever finds half a file
+    from tools.kernel import write_bytes
+
+    write_bytes(to_bytes(frame), FILE)
     print(f"{len(frame)} mock rows written to {FILE.relative_to(ROOT)}")
     return 0
 
