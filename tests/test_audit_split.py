@@ -292,6 +292,12 @@ def test_an_export_of_many_columns_is_known_after_its_pixels_were_scaled():
         assert partners(report, "scaled copy") == dict(enumerate(range(59, -1, -1)))
 
 
+def test_a_copy_is_known_by_the_few_columns_that_vary():
+    wide = np.zeros((60, 5_000))
+    wide[:, [7, 4_000]] = noise(60, 2)
+    assert shares(audit_split(wide, 2 * wide + 1)) == {"scaled copy": 1.0}
+
+
 @pytest.mark.parametrize(("n", "offset"), [(60, 2_000), (20_000, 20)])
 @pytest.mark.parametrize("width", [1, 4])
 def test_what_float32_rounds_away_does_not_hide_a_copy(n, offset, width):
@@ -320,7 +326,10 @@ def test_a_copy_is_found_though_some_rows_stayed_the_same():
 def test_what_any_two_sets_may_have_in_common_is_no_copy():
     hours = np.arange(500.0)[:, None]
     assert audit_split(hours[:250], hours[250:]).ok  # an evenly spaced column
+    counts = np.column_stack([hours, hours[::-1]])
+    assert audit_split(counts[:250], counts[250:]).ok
     assert audit_split(np.ones((20, 2)), np.zeros((20, 2))).ok  # constant columns
+    assert audit_split(np.ones((20, 2)), noise(20, 2)).ok
     few = np.array([[1.0], [2], [4], [9]])
     assert audit_split(few, 2 * few + 3).ok  # two numbers explain much of four rows
     yes = np.repeat([[0], [1]], 500, axis=0)
@@ -369,7 +378,8 @@ def test_the_nearest_place_is_the_partner_and_a_missing_one_is_nowhere():
     train = sky([np.nan, 10, 10 + 0.8 * ARCSECOND, 40, 50], [0, 0, 0, 90.5, 5])
     test = sky([np.nan, 10 + 0.7 * ARCSECOND, 40, 50], [0, 0, 90.5, np.nan])
     assert partners(audit_split(train, test), "shared position") == {1: 2}
-    assert audit_split(train, test[3:].reset_index(drop=True)).ok
+    nowhere = test[3:].reset_index(drop=True)
+    assert audit_split(train, nowhere).ok and audit_split(nowhere, train).ok
     assert audit_split(train.astype("Float64").mask(train["dec"] == 5), test).share == 0.25
 
 
@@ -406,6 +416,11 @@ def test_a_missing_id_is_nobodys():
         assert partners(audit_split(numbers, text), "shared object") == {1: 2}
         train, test = train.assign(ward="a"), test.assign(ward="a")
         assert partners(audit_split(train, test, keys=["ward", "objid"]), "shared object") == {1: 2}
+    # A missing value makes whole numbers floats.
+    whole, gaps = objects([1, 2, 3]), objects([np.nan, 3.0, np.nan], 1)
+    assert partners(audit_split(whole, gaps), "shared object") == {1: 2}
+    text = gaps.assign(objid=[None, "3.0", None])
+    assert partners(audit_split(objects([1, np.nan, 3]), text), "shared object") == {1: 2}
 
 
 @pytest.mark.parametrize(
@@ -524,7 +539,7 @@ def test_a_tensor_dataset_an_array_and_a_tensor_hold_the_same_rows():
     for a in forms:
         for b in [images[30:], torch.tensor(images[30:]), Subset(forms[2], range(30, 40))]:
             assert partners(audit_split(a, b), "identical row") == {i: 30 + i for i in range(10)}
-    assert audit_split(images[:30], images[30:]).ok
+    assert audit_split(images[:30], images[30:]).compared == ("rows, and scaled copies of them, by all features",)
 
 
 # Labels
@@ -539,7 +554,7 @@ def test_class_shares_stand_side_by_side():
         "b": {"train": 0.25, "test": 0.0},
         "c": {"train": 0.0, "test": 0.5},
     }
-    assert list(classes) == ["train", "test"]
+    assert list(classes) == ["train", "test"] and classes.index.name == "class"
     assert "0.750" in str(audit_split(train, test)) and "0.750" in audit_split(train, test)._repr_html_()
     assert audit_split(train, test.drop(columns="class")).classes is None
     renamed = [frame.rename(columns={"class": "target"}).astype({"target": "category"}) for frame in (train, test)]

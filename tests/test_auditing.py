@@ -751,6 +751,15 @@ def test_code_that_wants_its_batches_as_dicts_is_examined(function, mistakes):
         audit(function)  # without it the batches are pairs
 
 
+def test_labels_in_a_column_come_in_the_batches_that_were_asked_for():
+    def as_they_come(model, loader):
+        with evaluation.eval_mode(model), torch.no_grad():
+            hits = [(model(batch["x"]).argmax(1) == batch["y"]).float().sum().item() for batch in loader]
+        return sum(hits) / len(loader.dataset)
+
+    assert audit(as_they_come, collate_fn=as_dicts).advice == ("column-labels",)
+
+
 def test_a_collate_function_may_change_the_shape_of_the_labels():
     def column(rows):
         features, labels = zip(*rows, strict=True)

@@ -437,7 +437,9 @@ ERRORS = {
     "no such key": (leak(ONE, ONE, keys=3), ValueError, "keys: train has no column '3'", "it has x"),
     "no key": (leak(ONE, ONE, keys=[]), ValueError, "keys names no column", "or leave keys out"),
     "no column named": (leak(ONE, ONE, columns=[]), ValueError, "columns names no column", "or leave columns out"),
-    "words to compare": (leak(F, F, columns="class"), TypeError, "class: not all are numbers", "encode the others"),
+    "words to compare": (
+        leak(F, F, columns=["u", "class"]), TypeError, "columns=u, class: not all are numbers", "encode the others"
+    ),
     "a column twice to compare": (leak(ONE[["x", "x"]], ONE), ValueError, "more than one column 'x'", "Keep one"),
     "a frame and an array": (leak(ONE, ONE.to_numpy()), TypeError, "a DataFrame and test a ndarray", "frame.to_numpy"),
     "keys of datasets": (leak(PAIRS, PAIRS, keys="x"), ValueError, "name columns of frames", "or leave both out"),
@@ -454,7 +456,9 @@ ERRORS = {
     "one number": (leak(np.float64(1), np.zeros(2)), TypeError, "train is a float64", AUDITED),
     "an array of words": (leak(np.array(["a"]), np.array(["a"])), TypeError, "an array of <U1", AUDITED),
     "complex numbers": (leak(np.ones(2) * 1j, np.ones(2)), TypeError, "array of complex128", "of real numbers"),
-    "a complex tensor": (leak(torch.ones(2) * 1j, torch.ones(2)), TypeError, "of torch.complex64", "of real numbers"),
+    "a complex tensor": (
+        leak(torch.ones(2) * 1j, torch.ones(2)), TypeError, "train is a Tensor of torch.complex64", "of real numbers"
+    ),
     "a tensor on meta": (leak(X.to("meta"), X), TypeError, "on meta", AUDITED),
     "a sparse tensor": (leak(X.to_sparse(), X), TypeError, "torch.sparse_coo", AUDITED),
     "a loader": (leak(DataLoader(PAIRS), PAIRS), TypeError, "train is a DataLoader", "of a loader: loader.dataset"),

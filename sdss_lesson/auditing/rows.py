@@ -72,7 +72,7 @@ def as_floats(frame: pd.DataFrame, names: Sequence[Hashable]) -> Floats:
 def as_positions(frame: pd.DataFrame) -> pd.DataFrame:
     """``ra`` and ``dec`` as float64, in degrees, NaN where one is missing."""
     names = ["ra", "dec"]
-    return pd.DataFrame(frame[names].to_numpy(np.float64, copy=True, na_value=np.nan), columns=names)
+    return pd.DataFrame(frame[names].to_numpy(np.float64, na_value=np.nan), columns=names)
 
 
 def stacked_keys(train: pd.DataFrame, test: pd.DataFrame, names: Sequence[Hashable]) -> pd.DataFrame:
