@@ -93,7 +93,7 @@ class ParquetBatches:
         # Each class's name is kept once, and not for each row.
         with _opened(file, read_dictionary=["class"]) as opened:
             for batch in opened.iter_batches(self.batch_size, row_groups=needed, columns=_COLUMNS):
-                frame = batch.to_pandas()
+                frame = batch.to_pandas(ignore_metadata=True)  # else a frame's old index comes back, too
                 frame.index += row
                 row += len(frame)
                 frame = frame.loc[wanted.start : wanted.stop - 1]

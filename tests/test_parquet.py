@@ -56,6 +56,16 @@ def test_every_row_is_read_on_one_rank_and_in_order(sample, folder, scaler, worl
     assert max(len(labels) for share in shares for _, labels in share) <= batch_size
 
 
+@pytest.mark.parametrize("world_size", [1, 3])
+def test_rows_are_told_apart_by_their_place_and_not_by_the_index_that_a_frame_had(sample, tmp_path, world_size):
+    for number in range(4):
+        part = sample[number * 500 : (number + 1) * 500]
+        (part if number % 2 else part.set_index("objid")).to_parquet(tmp_path / f"part-{number}.parquet")
+    shares = [list(ParquetBatches(tmp_path, rank=rank, world_size=world_size)) for rank in range(world_size)]
+    found = torch.cat([features for share in shares for features, _ in share])
+    assert torch.equal(found, SDSSDataset(sample[:2_000]).features)
+
+
 def test_more_ranks_than_rows_leave_some_without(sample, tmp_path):
     sample[:2].to_parquet(tmp_path / "one.parquet")
     shares = [list(ParquetBatches(tmp_path, rank=rank, world_size=5)) for rank in range(5)]
