@@ -862,6 +862,24 @@ def test_the_caller_may_have_switched_the_gradients_off():
             assert not torch.is_grad_enabled()
 
 
+def test_a_model_that_was_moved_has_changed():
+    def moves(model, loader):
+        found = accuracy(model, loader)
+        model.to("meta")  # as it would be moved to a GPU, and lost at that
+        return found
+
+    assert "weights-changed" in audit(moves).mistakes
+
+
+def test_the_default_device_changes_no_report():
+    torch.set_default_device("meta")
+    try:
+        assert audit(evaluate).ok
+        assert torch.get_default_device().type == "meta"
+    finally:
+        torch.set_default_device(None)
+
+
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float16])
 def test_the_default_dtype_changes_no_report(dtype):
     for function in (evaluate, CATALOGUE["mean-of-batch-means"].variants[0]):

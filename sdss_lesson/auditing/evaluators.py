@@ -232,9 +232,14 @@ def _call(evaluate: Evaluate, model: Any, loader: Any, probe: Probe) -> _Call:
     except (Exception, SystemExit) as raised:
         error = raised
     after = model.state_dict()
-    different = {name for name, value in before.items() if name not in after or not torch.equal(value, after[name])}
+    different = {name for name, value in before.items() if name not in after or not _equal(value, after[name])}
     trained = bool(different & parameters)
     return _Call(number, error, Log(log[start:]), bool(different), trained, not model.training)
+
+
+def _equal(before: torch.Tensor, after: torch.Tensor) -> bool:
+    """Whether the numbers are the same; `after` may lie on a GPU by now."""
+    return not after.is_meta and torch.equal(before, after.cpu())
 
 
 class _NoAccuracy(Exception):  # noqa: N818 - it never leaves this module
@@ -297,7 +302,8 @@ def _untouched() -> Iterator[None]:
     states = random.getstate(), np.random.get_state()  # noqa: NPY002 - the legacy one is global
     threads, dtype = torch.get_num_threads(), torch.get_default_dtype()
     try:
-        with torch.random.fork_rng(devices=[]), warnings.catch_warnings(), np.errstate():
+        # The probes lie on the CPU, whatever the default device is.
+        with torch.device("cpu"), torch.random.fork_rng(devices=[]), warnings.catch_warnings(), np.errstate():
             warnings.simplefilter("ignore")
             # A verdict on a function that draws numbers must not depend on the caller's state. torch.manual_seed()
             # would seed the GPUs, too.
