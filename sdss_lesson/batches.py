@@ -30,10 +30,10 @@ def batches_of(data: Dataset[Any] | Batches, batch_size: int | None) -> Batches:
             raise ValueError(f"batch_size={batch_size!r}: give a whole number of rows, at least 1.")
         if (slices := _slices(data, batch_size)) is not None:
             return slices
-        size = 1024 if batch_size is None else batch_size
+        size = 256 if batch_size is None else batch_size
         # A generator of its own: a DataLoader draws a seed even when it does not shuffle, and without one it draws
         # from the global random state, so that measuring would change the training that follows.
-        return DataLoader(data, batch_size=size, generator=torch.Generator())
+        return DataLoader(data, batch_size=size, generator=torch.Generator(torch.get_default_device()))
     if batch_size is not None:
         raise TypeError("batch_size goes with a Dataset. These batches are made already: leave it out.")
     if isinstance(data, DataLoader) and _plain(data) and (slices := _slices(data.dataset, data.batch_size)):
@@ -52,8 +52,9 @@ def _slices(data: Dataset[Any], batch_size: int | None) -> Batches | None:
         return None
     indices: Any = data.indices if isinstance(data, Subset) else range(len(rows))
     together = isinstance(indices, range) and indices.step == 1 and 0 <= indices.start <= indices.stop <= len(rows)
-    wide = math.prod(rows.tensors[0].shape[1:])
-    size = batch_size or max(1024, min(BLOCK, 2**16 // max(1, wide)))
+    wide = max(1, math.prod(rows.tensors[0].shape[1:]))
+    # So many that Python's share is small; of very wide rows (images) only as many as surely fit.
+    size = batch_size or min(max(1024, min(BLOCK, 2**16 // wide)), max(1, 2**24 // wide))
 
     def read() -> Iterator[list[torch.Tensor]]:
         for at in range(0, len(indices), size):
@@ -95,7 +96,8 @@ def unpack(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The features and labels of a batch, on `device`."""
     if not isinstance(batch, _PAIR) or len(batch) != 2:
-        raise TypeError(f"A batch is {kind_of(batch)}; it must be a pair (features, labels).")
+        parts = f" of {len(batch)} parts" if isinstance(batch, _PAIR) else ""
+        raise TypeError(f"A batch is {kind_of(batch)}{parts}; it must be a pair (features, labels).")
     inputs, labels = batch
     if not (isinstance(inputs, torch.Tensor) and isinstance(labels, torch.Tensor)):
         name, wrong = ("labels", labels) if isinstance(inputs, torch.Tensor) else ("features", inputs)

@@ -126,7 +126,8 @@ class _Rows(Sequence[tuple[torch.Tensor, ...]]):
         return len(self.tensors[0])
 
     def __getitem__(self, index: Any) -> Any:
-        return _Row(tensor[index] for tensor in self.tensors)
+        found = [tensor[index] for tensor in self.tensors]
+        return _Rows(*found) if isinstance(index, slice) else _Row(found)
 
 
 def _collate(batch: Sequence[_Row], *, collate_fn_map: object = None) -> list[torch.Tensor]:

@@ -311,28 +311,21 @@ def dtypes_of(model: nn.Module) -> set[torch.dtype]:
 
 
 def forward(model: nn.Module, inputs: torch.Tensor, dtypes: set[torch.dtype]) -> torch.Tensor:
-    """The model's logits, after a check that weights of these dtypes can take the features."""
-    foreign = bool(dtypes) and inputs.dtype not in dtypes
-    if foreign and inputs.is_floating_point():
-        raise _other_dtype(inputs, dtypes)
+    """The model's logits; where it raises, the error says whether its weights' dtypes are others than the features'."""
     try:
         logits: torch.Tensor = model(inputs)
     except RuntimeError as error:
-        # Whole numbers are what an embedding wants; most other layers raise, and torch's message has no remedy.
-        if foreign:
-            raise _other_dtype(inputs, dtypes) from error
+        # An embedding wants whole numbers, and a model may convert; most layers raise, and torch names no remedy.
+        if dtypes and inputs.dtype not in dtypes:
+            wanted = " or ".join(sorted(map(str, dtypes)))
+            raise TypeError(
+                f"The features are {inputs.dtype} and the model's weights {wanted}. Convert the features once, where "
+                f"the dataset is built: features.to({wanted})."
+            ) from error
         shape = tuple(inputs.shape)
         error.add_note(f"The features that the model got have the shape {shape}. Does its first layer take such rows?")
         raise
     return logits
-
-
-def _other_dtype(inputs: torch.Tensor, dtypes: set[torch.dtype]) -> TypeError:
-    wanted = " or ".join(sorted(map(str, dtypes)))
-    return TypeError(
-        f"The features are {inputs.dtype} and the model's weights {wanted}. Convert the features once, where the "
-        f"dataset is built: features.to({wanted})."
-    )
 
 
 def device_of(model: nn.Module) -> torch.device | None:
@@ -349,7 +342,8 @@ def eval_mode(model: nn.Module) -> Iterator[None]:
         model.eval()
         yield
     finally:
-        for module, mode in modes:
+        for module, mode in modes:  # parents first
+            module.train(mode)  # some do more than set a flag: they merge weights in eval mode, say
             module.training = mode
 
 

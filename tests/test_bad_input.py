@@ -340,7 +340,7 @@ ERRORS = {
     ),
     "an unknown device": (judge((X, Y), device="gpu"), ValueError, "The device 'gpu' is not there", "Take 'cpu'"),
     "features alone": (judge([X]), TypeError, "A batch is a Tensor", PAIR),
-    "three things": (judge((X, Y, Y)), TypeError, "A batch is a tuple", PAIR),
+    "three things": (judge((X, Y, Y)), TypeError, "A batch is a tuple of 3 parts", PAIR),
     "a dictionary": (judge([{"x": X, "y": Y}]), TypeError, "A batch is a dict", PAIR),
     "a frame to evaluate": (judge(F), TypeError, "A batch is a str", PAIR),
     "arrays": (judge((X.numpy(), Y.numpy())), TypeError, "features of a batch are a ndarray", "torch.as_tensor"),

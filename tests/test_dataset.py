@@ -111,6 +111,14 @@ def test_a_batch_is_not_taken_to_pieces(sample, monkeypatch):
     assert {(*x.tolist(), int(y)) for batch in batches for x, y in zip(*batch, strict=True)} == rows
 
 
+def test_a_collate_function_may_take_some_rows_of_a_batch(sample):
+    loader = DataLoader(SDSSDataset(sample.head(4)), batch_size=4, collate_fn=lambda rows: (len(rows[:3]), rows[:3]))
+    ((count, some),) = loader
+    assert count == 3
+    features, labels = default_collate(list(some))
+    assert features.shape == (3, 5) and labels.shape == (3,)
+
+
 def test_rows_of_a_batch_are_collated_as_any_rows(sample):
     dataset = SDSSDataset(sample.head(20))
     rows = dataset.__getitems__([4, 1, 4])

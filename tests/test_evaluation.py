@@ -407,7 +407,13 @@ def test_of_wide_rows_fewer_are_read_at_once(shape, rows):
     assert model.rows[-5:] == [4_000] * 5
 
 
-@pytest.mark.parametrize(("size", "rows"), [(None, [1_024, 976]), (900, [900, 900, 200])])
+def test_of_images_only_so_many_are_read_at_once_as_surely_fit():
+    model = Notes()
+    evaluate(model, TensorDataset(torch.zeros(1, 3, 1_000, 1_000).expand(11, -1, -1, -1), torch.zeros(11).long()))
+    assert model.rows == [5, 5, 1]
+
+
+@pytest.mark.parametrize(("size", "rows"), [(None, [256] * 7 + [208]), (900, [900, 900, 200])])
 def test_a_dataset_that_is_read_row_by_row_comes_in_batches(size, rows):
     model = Notes()
     evaluate(model, Doubled(torch.zeros(2_000, 1), torch.zeros(2_000, dtype=torch.int64)), batch_size=size)
@@ -537,6 +543,21 @@ def test_every_submodule_gets_its_own_mode_back():
     after = model.state_dict()
     assert all(torch.equal(after[name], state[name]) for name in state)
     assert all(weights.grad is None and weights.requires_grad for weights in model.parameters())
+
+
+def test_a_module_that_does_more_in_train_mode_does_it_again():
+    class Merged(nn.Linear):
+        """Adds what it learns to its weights in eval mode, as adapters do."""
+
+        def train(self, mode=True):
+            if mode != self.training:
+                self.weight.data += -1.0 if mode else 1.0
+            return super().train(mode)
+
+    model = nn.Sequential(nn.Linear(3, 3), Merged(3, 3))
+    weights = model[1].weight.clone()
+    evaluate(model, [(X.float(), Y)])
+    assert torch.allclose(model[1].weight, weights) and model[1].training
 
 
 def broken_off(logits, labels):
@@ -682,12 +703,14 @@ def test_an_error_of_the_models_own_comes_through_as_it_is():
     assert caught.value.__cause__ is None
 
 
-def test_another_dtype_is_refused_even_where_torch_would_convert_it():
-    model = nn.BatchNorm1d(3)
-    model.forward = lambda x: x * model.weight
-    assert evaluate(model, [(X.float(), Y)]).n_samples == 8
+def test_a_model_that_converts_its_features_is_evaluated():
+    model = nn.Linear(3, 3)
+    expected = evaluate(model, [(X.float(), Y)])
     with pytest.raises(TypeError, match=r"features.to\(torch.float32\)"):
         evaluate(model, [(X, Y)])
+    plain = model.forward
+    model.forward = lambda x: plain(x.float())
+    same(evaluate(model, [(X, Y)]), expected)
 
 
 def test_all_dtypes_that_would_do_are_named():
