@@ -15,7 +15,7 @@ from sdss_lesson.catalog import CLASSES, FEATURES
 from sdss_lesson.model import NeuralNet
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Standard:
     """What is left of a fitted ``StandardScaler``: mean and scale of each feature, each of shape (F,)."""
 
@@ -31,14 +31,15 @@ def save_model(path: str | os.PathLike[str], model: NeuralNet, scaler: Any) -> N
     """Write a model and a fitted ``StandardScaler`` to one file, which `load_model` reads.
 
     It is a dictionary saved by `torch.save`: ``"state_dict"``, and ``"mean"`` and ``"scale"`` as float64 tensors of
-    shape (F,). The sizes of the network are those of its weights.
+    shape (F,). The sizes of the network are those of its weights; it takes the `FEATURES` and names the `CLASSES`.
 
     Raises
     ------
     TypeError
         When the model is no `NeuralNet`.
     ValueError
-        When the scaler is not fitted, no ``StandardScaler``, or one that leaves out mean or scale.
+        When the scaler is not fitted, no ``StandardScaler``, or one that leaves out mean or scale; and when model or
+        scaler are for other features or classes.
     OSError
         When the file cannot be written. One that was there stays as it was.
     """
@@ -50,14 +51,21 @@ def save_model(path: str | os.PathLike[str], model: NeuralNet, scaler: Any) -> N
             f"The scaler {scaler} has no mean and scale to keep. Give a StandardScaler() that was fitted on the "
             "training rows."
         )
+    _check_sizes("The model", model.l1.in_features, model.l2.out_features)
+    names = list(getattr(scaler, "feature_names_in_", FEATURES))  # there are none if it was fitted on an array
+    if names != FEATURES or len(mean) != len(FEATURES):
+        fitted = ", ".join(names) if names != FEATURES else f"{len(mean)} features"
+        raise ValueError(f"The scaler was fitted on {fitted}. Fit it on {', '.join(FEATURES)}, in this order.")
     scaling = {"mean": torch.tensor(mean), "scale": torch.tensor(scale)}
     content = io.BytesIO()
     torch.save({"state_dict": model.state_dict(), **scaling}, content)
-    path = Path(path)
-    unfinished = path.with_name(f".{path.name}.part")
+    path = Path(path).expanduser()
+    unfinished = path.with_name(f".{path.name}-{os.getpid()}.part")
     try:
         unfinished.write_bytes(content.getbuffer())
         os.replace(unfinished, path)  # noqa: PTH105 - one step: a full disk costs no model
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, str(path)) from None
     finally:
         unfinished.unlink(missing_ok=True)
 
@@ -72,7 +80,7 @@ def load_model(path: str | os.PathLike[str]) -> tuple[NeuralNet, Standard]:
         elsewhere can hold wrong numbers at worst.
     """
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        found = torch.load(Path(path).expanduser(), map_location="cpu", weights_only=True)
         state = found["state_dict"]
         (hidden, n_features), n_classes = state["l1.weight"].shape, len(state["l2.weight"])
         model = NeuralNet(n_features, hidden, n_classes).to(state["l1.weight"].dtype)
@@ -85,9 +93,13 @@ def load_model(path: str | os.PathLike[str]) -> tuple[NeuralNet, Standard]:
     except Exception as error:  # a file that is something else fails in any way
         reason = str(error).split("\n")[0]
         raise ValueError(f"{path} is no file that save_model wrote ({type(error).__name__}: {reason}).") from None
+    _check_sizes(f"The model in {path}", n_features, n_classes)
+    return model.eval(), scaler
+
+
+def _check_sizes(model: str, n_features: int, n_classes: int) -> None:
     if (n_features, n_classes) != (len(FEATURES), len(CLASSES)):
         raise ValueError(
-            f"The model in {path} has {n_features} features and {n_classes} classes; it needs {len(FEATURES)} "
+            f"{model} has {n_features} features and {n_classes} classes; it needs {len(FEATURES)} "
             f"({', '.join(FEATURES)}) and {len(CLASSES)} ({', '.join(CLASSES)})."
         )
-    return model.eval(), scaler

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from sdss_lesson.catalog import CLASSES, FEATURES
@@ -61,9 +62,9 @@ class ParquetBatches:
         world_size: int = 1,
         batch_size: int = 8192,
     ) -> None:
-        if not isinstance(batch_size, int) or batch_size < 1:
+        if not isinstance(batch_size, int | np.integer) or batch_size < 1:
             raise ValueError(f"batch_size={batch_size!r}: give a whole number of rows, at least 1.")
-        self.scaler, self.batch_size = scaler, batch_size
+        self.scaler, self.batch_size = scaler, int(batch_size)
         self._files = sorted(Path(folder).glob("*.parquet"))
         if not self._files:
             raise ValueError(f"There are no files *.parquet in {folder}. Check the name of the folder.")

@@ -131,6 +131,30 @@ def test_a_model_comes_back_with_its_scaling(sample, scaler, tmp_path, dtype):
     assert not again.training
 
 
+def test_what_could_not_be_read_again_is_not_written(sample, scaler, tmp_path):
+    model, order = NeuralNet(5, 4, 3), FEATURES[::-1]
+    for other, scaling, words in [
+        (NeuralNet(5, 4, 2), scaler, "The model has 5 features and 2 classes; it needs 5"),
+        (NeuralNet(4, 4, 3), scaler, "The model has 4 features"),
+        (model, StandardScaler().fit(sample[order]), r"fitted on z, i, r, g, u\. Fit it on u, g, r, i, z"),
+        (model, StandardScaler().fit(np.ones((3, 4))), "fitted on 4 features. Fit it on u, g"),
+    ]:
+        with pytest.raises(ValueError, match=words):
+            save_model(tmp_path / "model.pt", other, scaling)
+    assert not list(tmp_path.iterdir())
+    save_model(tmp_path / "model.pt", model, StandardScaler().fit(sample[FEATURES].to_numpy()))
+
+
+def test_a_model_may_lie_at_home(scaler, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    save_model("~/model.pt", NeuralNet(5, 4, 3), scaler)
+    load_model("~/model.pt")
+    with pytest.raises(OSError, match="No such file") as caught:
+        save_model("~/nowhere/model.pt", NeuralNet(5, 4, 3), scaler)
+    assert Path(caught.value.filename) == tmp_path / "nowhere" / "model.pt"
+
+
 class Harm:
     def __reduce__(self):
         return (Path.write_text, (Path("harm.txt"), "done"))
