@@ -5,7 +5,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from numbers import Real
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import nn
@@ -47,7 +49,7 @@ def fit(
     *,
     epochs: int,
     lr: float = 1e-3,
-    val_loader: Batches | None = None,
+    val_loader: Dataset[Any] | Batches | None = None,
 ) -> History:
     """Train with Adam and cross-entropy, in place.
 
@@ -89,9 +91,9 @@ def fit(
             f"The training data are {kind_of(train_loader)}; give batches: DataLoader(dataset, batch_size=32, "
             "shuffle=True)."
         )
-    if not isinstance(epochs, int) or epochs < 1:
+    if not isinstance(epochs, int | np.integer) or epochs < 1:
         raise ValueError(f"epochs={epochs!r}: train for at least 1, by a whole number.")
-    if not isinstance(lr, Real) or not 0 <= lr < math.inf:
+    if not isinstance(lr, Real) or not 0 < lr < math.inf:
         raise ValueError(f"lr={lr!r}: give a small positive number, such as 1e-3.")
     if not torch.is_grad_enabled() or not any(weights.requires_grad for weights in model.parameters()):
         raise ValueError(
@@ -107,6 +109,8 @@ def fit(
         tally = Tally()
         for number, batch in enumerate(train_loader, start=1):
             inputs, labels = unpack(batch, device)
+            if labels.numel() == 0:
+                continue  # as `evaluate` does: its mean loss would be NaN
             logits = forward(model, inputs, dtypes)
             labels = checked_labels(logits, labels)
             loss = loss_function(logits, labels)
@@ -141,7 +145,9 @@ def _random_state_kept(loader: object, device: torch.device | None) -> Iterator[
     generators = [generator for generator in found if isinstance(generator, torch.Generator)]
     states = [generator.get_state() for generator in generators]
     cuda = [device] if device is not None and device.type == "cuda" else []
-    with torch.random.fork_rng(devices=cuda):
-        yield
-    for generator, state in zip(generators, states, strict=True):
-        generator.set_state(state)
+    try:
+        with torch.random.fork_rng(devices=cuda):
+            yield
+    finally:
+        for generator, state in zip(generators, states, strict=True):
+            generator.set_state(state)

@@ -154,6 +154,30 @@ def test_the_validation_columns_are_what_evaluate_says():
         assert (last.val_loss, last.val_accuracy) == (after.loss, after.accuracy)
 
 
+def test_a_validation_that_raises_puts_the_generator_back():
+    generator = torch.Generator().manual_seed(7)
+    before = generator.get_state()
+    spoilt = TensorDataset(torch.zeros(9, 3), torch.full((9,), 3))
+    with pytest.raises(ValueError, match="label"):
+        fit(
+            network(),
+            [rows().tensors],
+            epochs=1,
+            val_loader=DataLoader(spoilt, shuffle=True, batch_size=9, generator=generator),
+        )
+    assert torch.equal(generator.get_state(), before)
+
+
+def test_an_empty_batch_changes_nothing():
+    x, y = rows().tensors
+    trained = []
+    for batches in ([(x, y)], [(x[:0], y[:0]), (x, y)]):
+        model = network()
+        torch.manual_seed(2)
+        trained.append((fit(model, batches, epochs=np.int64(2)), weights(model)))
+    assert trained[0][0] == trained[1][0] and torch.equal(trained[0][1], trained[1][1])
+
+
 def test_each_epoch_trains_in_train_mode_and_so_does_the_model_end():
     seen = []
 
