@@ -33,10 +33,13 @@ def main(words: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(words)
     if "RANK" not in os.environ:
         parser.error("this is one process of several. Start it with torchrun, as above.")
-    on_gpu = torch.cuda.is_available()
-    dist.init_process_group("cpu:gloo,cuda:nccl" if on_gpu else "gloo", timeout=PATIENCE)
+    # Only counts are sent, and they lie on the CPU. NCCL is not on every system, and wants a GPU for each process.
+    dist.init_process_group("gloo", timeout=PATIENCE)
+    gpus = torch.cuda.device_count()
     try:
-        total = _evaluate(arguments.data, arguments.model, "cuda" if on_gpu else "cpu")
+        total = _evaluate(
+            arguments.data, arguments.model, f"cuda:{int(os.environ['LOCAL_RANK']) % gpus}" if gpus else "cpu"
+        )
     except (RuntimeError, ValueError) as error:
         sys.stderr.write(f"Rank {dist.get_rank()}: {error}\n")  # in one piece, for the other ranks write, too
         return 1
@@ -47,14 +50,12 @@ def main(words: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _evaluate(folder: Path, file: Path, kind: str) -> Evaluation:
-    if kind == "cuda":
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+def _evaluate(folder: Path, file: Path, device: str) -> Evaluation:
     with failing_together():
         model, scaler = load_model(file)
         torch.set_default_dtype(model.l1.weight.dtype)  # the features get the default, and must be like the weights
         rows = ParquetBatches(folder, scaler=scaler, rank=dist.get_rank(), world_size=dist.get_world_size())
-        part = evaluate(model.to(kind), rows)
+        part = evaluate(model.to(device), rows)
     return part.all_reduce()
 
 
