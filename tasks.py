@@ -57,11 +57,10 @@ def ask(*command: object) -> str:
 
 def hand_on(python: Path, command: str, words: Sequence[str]) -> int:
     """Run the file in `tools/` that does the work, and wait for it."""
-    environment = {**os.environ, "PYTHONUTF8": "1"}  # or a tick mark is an error on some consoles
+    env = {**os.environ, "PYTHONUTF8": "1"}  # or a tick mark is an error on some consoles
     if os.environ.get("SDSS_LESSON_CSV"):  # it counts from the caller's folder, too
-        environment["SDSS_LESSON_CSV"] = str(Path(os.environ["SDSS_LESSON_CSV"]).expanduser().absolute())
-    module = "tools." + command.replace("-", "_")
-    process = subprocess.Popen([str(python), "-m", module, *words], cwd=ROOT, env=environment)
+        env["SDSS_LESSON_CSV"] = str(Path(os.environ["SDSS_LESSON_CSV"]).expanduser().absolute())
+    process = subprocess.Popen([str(python), "-m", "tools." + command.replace("-", "_"), *words], cwd=ROOT, env=env)
     while True:
         with suppress(KeyboardInterrupt):  # the tool was interrupted, too; it may ask or tidy up first
             return process.wait()
@@ -73,14 +72,12 @@ def venv_python(venv: Path) -> Path:
 
 def stamp_of(root: Path) -> list[str]:
     """What `.venv` was made from: its place (moved, it would still point there), the Python, and what was asked for."""
-    asked = hashlib.sha256(EXTRAS.encode())
-    for name in ("pyproject.toml", "constraints.txt"):
-        asked.update((root / name).read_bytes())
-    return [str(root / ".venv"), f"Python {sys.version_info[0]}.{sys.version_info[1]}", asked.hexdigest()]
+    asked = EXTRAS.encode() + (root / "pyproject.toml").read_bytes() + (root / "constraints.txt").read_bytes()
+    return [str(root / ".venv"), "Python {}.{}".format(*sys.version_info), hashlib.sha256(asked).hexdigest()]
 
 
 def set_up(root: Path) -> Path:
-    """Make `.venv`, or bring it up to date; the path of its Python. The stamp is written last: no stamp, half made."""
+    """Make `.venv`, or bring it up to date; the path of its Python. A stamp says that it is ours, and how far."""
     venv, wanted = root / ".venv", stamp_of(root)
     python, stamp = venv_python(venv), venv / "below-random.txt"
     found = stamp.read_text("utf-8").splitlines() if stamp.is_file() and python.exists() else []
@@ -88,15 +85,18 @@ def set_up(root: Path) -> Path:
         return python
     if found[:2] == wanted[:2]:
         print("Set-up: pyproject.toml or constraints.txt changed, so .venv is brought up to date.", flush=True)
-        stamp.unlink()
+        stamp.write_text("half made", "utf-8")
     else:
+        if venv.exists() and not stamp.exists():
+            sys.exit("Set-up: this .venv is not ours, so it stays. Move it away, and run the same command again.")
         again = "makes .venv again (it was moved, half made, or made by another Python)"
         print(f"Set-up: {again if venv.exists() else 'makes .venv'}. This takes a few minutes.", flush=True)
         if venv.exists():
             shutil.rmtree(venv)
+        venv.mkdir()
+        stamp.write_text("half made", "utf-8")
         # Inside an activated .venv, `sys.executable` is the file that has just been removed.
         run(getattr(sys, "_base_executable", sys.executable), "-m", "venv", venv)
-
     pip = [python, "-m", "pip", "--disable-pip-version-check"]
     install = [*pip, "install", "-q", "-c", root / "constraints.txt"]
     version = ask(python, "-c", "from importlib.metadata import version; print(version('torch'))").partition("+")[0]

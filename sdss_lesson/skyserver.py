@@ -90,7 +90,7 @@ def fetch(
     Raises
     ------
     ValueError
-        When the numbers cannot be, or ``out`` is a file that no fetch has written.
+        When the numbers cannot be, or ``out`` is a file that no fetch has written, or that was changed since.
     FetchError
         When the rows do not come, or cannot be written. The message names the cause and the remedy.
     """
@@ -98,8 +98,9 @@ def fetch(
     side, parts = out.with_name(out.name + ".json"), out.with_name(out.name + ".part")
     if rows < 1 or release < 17:
         raise ValueError(f"rows={rows}, release={release}: ask for at least 1 row, of release 17 or later.")
-    if out.exists() and not side.exists():
-        raise ValueError(f"{out} is there, and no fetch has written it. Move it away, or name another file with --out.")
+    # Where a fetch was interrupted, its notes may be newer than the file.
+    if out.exists() and not (parts.exists() and side.exists()) and not _as_fetched(out, side):
+        raise ValueError(f"{out} is not as a fetch has written it. Move it away, or name another file with --out.")
     try:
         return _fetch(out, side, parts, rows, release, seed, wait)
     except OSError as error:
@@ -282,6 +283,14 @@ def _seconds(retry_after: str) -> float:
     with suppress(ValueError):
         return parsedate_to_datetime(retry_after).timestamp() - time.time()
     return 0.0
+
+
+def _as_fetched(out: Path, side: Path) -> bool:
+    """Whether the file is the one that its sidecar speaks of."""
+    try:
+        return bool(json.loads(side.read_text("utf-8"))["sha256"] == hashlib.sha256(out.read_bytes()).hexdigest())
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _written(name: Path, data: bytes) -> Path:

@@ -362,14 +362,14 @@ def test_a_fault_is_one_sentence_and_leaves_the_old_file(sky, clock, capsys, lim
         limits.setattr(skyserver, "PAUSES", (0.1, 0.1, 0.1))
     answer, retries, sentence = FAULTS[fault]
     Path("real.csv").write_text("old", "utf-8")
-    Path("real.csv.json").write_text("{}", "utf-8")
+    Path("real.csv.json").write_text(notes := json.dumps({"sha256": hashlib.sha256(b"old").hexdigest()}), "utf-8")
     sky.faults = [answer] * 50
     assert main(["fetch", "--out", "real.csv", "--rows", "20"]) == 1
     out, err = capsys.readouterr()
     last = err.splitlines()[-1]
     assert out == "" and "Traceback" not in err
     assert sentence in last and last.endswith(LATER if retries or "later" in fault else WAY_ON), last
-    assert [Path(name).read_text("utf-8") for name in ("real.csv", "real.csv.json")] == ["old", "{}"]
+    assert [Path(name).read_text("utf-8") for name in ("real.csv", "real.csv.json")] == ["old", notes]
     if retries is not None:
         assert clock.retries == retries
         assert err.count("The next try is in") == len(retries)
@@ -532,11 +532,11 @@ print("done", flush=True)
 def test_killed_at_any_moment_there_is_the_old_file_or_the_new_one(sky, clock):
     fetch("fresh.csv", rows=3)
     new = Path("fresh.csv").read_bytes()
-    old, seen = b"old", set()
+    old, of_old, seen = b"old", {"sha256": hashlib.sha256(b"old").hexdigest()}, set()
     for moment in range(20):
         shutil.rmtree("real.csv.part", ignore_errors=True)
         Path("real.csv").write_bytes(old)
-        Path("real.csv.json").write_text("{}", "utf-8")
+        Path("real.csv.json").write_text(json.dumps(of_old), "utf-8")
         command = [sys.executable, "-c", KILLED, sky.address, str(moment), str(ROOT)]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
             told = process.stdout.readline()
@@ -545,8 +545,10 @@ def test_killed_at_any_moment_there_is_the_old_file_or_the_new_one(sky, clock):
         seen.add(held := Path("real.csv").read_bytes())
         assert held in (old, new)
         notes = json.loads(Path("real.csv.json").read_text("utf-8"))
-        assert notes == {} or notes["sha256"] == hashlib.sha256(new).hexdigest()
-        assert held == old or notes
+        assert notes == of_old or notes["sha256"] == hashlib.sha256(new).hexdigest()
+        assert held == old or notes != of_old
+        fetch("real.csv", rows=3)  # whenever it was killed, the next one goes on
+        assert Path("real.csv").read_bytes() == new
         if told != b"now\n":
             break
     assert told == b"done\n" and seen == {old, new} and moment >= 6
@@ -590,8 +592,17 @@ def test_numbers_that_cannot_be(capsys, words):
 def test_a_file_that_no_fetch_has_written_stays(sky, capsys):
     Path("mine.csv").write_text("mine", "utf-8")
     assert main(["fetch", "--out", "mine.csv"]) == 2
-    assert "no fetch has written it. Move it away" in capsys.readouterr().err
+    assert "mine.csv is not as a fetch has written it. Move it away" in capsys.readouterr().err
     assert Path("mine.csv").read_text("utf-8") == "mine" and sky.requests == []
+
+
+def test_a_file_that_was_changed_since_stays(sky, clock):
+    fetch("real.csv", rows=3)
+    Path("real.csv").write_text("mine", "utf-8")
+    sky.requests.clear()
+    with pytest.raises(ValueError, match="is not as a fetch has written it"):
+        fetch("real.csv", rows=3)
+    assert Path("real.csv").read_text("utf-8") == "mine" and sky.requests == []
 
 
 def test_a_place_that_cannot_be_written_is_a_sentence(sky, clock, capsys):

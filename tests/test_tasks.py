@@ -95,12 +95,18 @@ def test_a_half_made_venv_is_made_again(project: Path, shell: Shell) -> None:
     assert shell.venvs_made() == 3
 
 
-@pytest.mark.parametrize("lost", ["python", "stamp"])
-def test_a_venv_without_its_python_or_its_stamp_is_made_again(project: Path, shell: Shell, lost: str) -> None:
-    python = tasks.set_up(project)
-    (python if lost == "python" else project / ".venv" / "below-random.txt").unlink()
+def test_a_venv_without_its_python_is_made_again(project: Path, shell: Shell) -> None:
+    tasks.set_up(project).unlink()
     tasks.set_up(project)
     assert shell.venvs_made() == 2
+
+
+def test_a_venv_of_somebody_else_stays(project: Path, shell: Shell) -> None:
+    (project / ".venv").mkdir()
+    (project / ".venv" / "theirs").touch()
+    with pytest.raises(SystemExit, match=r"this \.venv is not ours.*Move it away"):
+        tasks.set_up(project)
+    assert (project / ".venv" / "theirs").exists() and shell.commands == []
 
 
 def test_another_python_gets_a_venv_of_its_own(project: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,7 +151,7 @@ HERE = {"system": "Linux", "machine": "x86_64", "nvidia": False, "installed": Fa
     ("facts", "index", "why"),
     [
         ({}, torch_index.CPU_INDEX, "gigabytes"),
-        ({"machine": "AMD64"}, torch_index.CPU_INDEX, "gigabytes"),
+        ({"machine": "aarch64"}, torch_index.CPU_INDEX, "gigabytes"),
         ({"torch_index": "INDEX"}, "INDEX", "TORCH_INDEX"),
         ({"torch_index": ""}, None, "TORCH_INDEX"),
         ({"installed": True}, None, "installed"),
@@ -153,7 +159,6 @@ HERE = {"system": "Linux", "machine": "x86_64", "nvidia": False, "installed": Fa
         ({"own": ["find-links"]}, None, "find-links"),
         ({"own": ["find-links"], "torch_index": "INDEX"}, None, "find-links"),
         ({"system": "Darwin", "machine": "arm64"}, None, "Darwin arm64"),
-        ({"system": "Linux", "machine": "aarch64"}, None, "aarch64"),
         ({"system": "Windows", "machine": "AMD64"}, None, "Windows"),
     ],
 )
