@@ -156,8 +156,9 @@ def _load(function: str) -> Any:
 def _read(file: Path) -> pd.DataFrame:
     """A table. Long whole numbers stay text where pandas cannot keep them, such as with a gap among them."""
     try:
-        frame = pd.read_csv(file, low_memory=False)
-        words = pd.read_csv(file, dtype=str)
+        skip = int(list(pd.read_csv(file, nrows=0))[:1] == ["#Table1"])  # SkyServer's, above the names of the columns
+        frame = pd.read_csv(file, low_memory=False, skiprows=skip)
+        words = pd.read_csv(file, dtype=str, skiprows=skip)
     except (OSError, ValueError) as error:
         raise ValueError(f"{file} cannot be read as CSV: {getattr(error, 'strerror', None) or error}.") from None
     for name in frame.select_dtypes(exclude="integer"):

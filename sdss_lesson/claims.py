@@ -37,7 +37,7 @@ def claim(
     >>> claim("Two halves make a whole.", 0.5 + 0.5 == 1)
     ✓ Two halves make a whole.
     """
-    truth = np.asarray(condition)
+    truth = np.asarray(condition.cpu() if isinstance(condition, torch.Tensor) else condition)
     if truth.dtype != np.bool_ or truth.size != 1:
         raise TypeError(f"A claim needs one truth value, not {condition!r}. Reduce it with all() or any().")
     outcome = "not shown" if not only_if else "held" if truth.item() else "not held"

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Split:
     """Three frames with the columns of the one they come from, and its rows in their old order."""
 

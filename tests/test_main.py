@@ -179,6 +179,14 @@ def test_ctrl_c_gives_130_and_one_word(capsys):
 
 # audit-split
 
+
+def test_exports_are_read_as_they_come(capsys, sample):
+    for name, part in (("train", sample[:300]), ("test", sample[200:400])):
+        Path(f"{name}.csv").write_text("#Table1\n" + part.to_csv(index=False), "utf-8")
+    code, out, _ = told(capsys, "audit-split", "train.csv", "test.csv")
+    assert code == 1 and "objects by objid" in out and "100 of 200 test rows" in out
+
+
 BIG = 1237680297268019748  # as a float it is the same as its neighbours
 
 

@@ -54,12 +54,12 @@ def arguments(command: str, purpose: str) -> argparse.ArgumentParser:
     return parser
 
 
-def transport(folder: Path) -> str:
+def transport(folder: Path, longest_name: int = 20) -> str:
     """How to speak to a kernel whose sockets lie in `folder`: over ipc, where the system has it.
 
-    ipykernel 7 warns of TCP in alarming words. A socket's name may have about a hundred letters.
+    ipykernel 7 warns of TCP in alarming words. The whole path of a socket may have about a hundred letters.
     """
-    return "ipc" if os.name != "nt" and len(os.fsencode(folder)) < 80 else "tcp"
+    return "ipc" if os.name != "nt" and len(os.fsencode(folder)) + longest_name < 100 else "tcp"
 
 
 def plain_output() -> None:

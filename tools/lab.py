@@ -11,6 +11,7 @@ from pathlib import Path
 from tools import kernel
 
 MINE = kernel.ROOT / "my-notebooks"
+SOCKET = "kernel-01234567-89ab-cdef-0123-456789abcdef-ipc-5"
 
 
 def copy_notebooks(source: Path, mine: Path) -> list[str]:
@@ -28,12 +29,13 @@ def copy_notebooks(source: Path, mine: Path) -> list[str]:
 
 
 def main(options: Sequence[str]) -> int:
+    from jupyter_core.paths import jupyter_runtime_dir
     from jupyterlab.labapp import LabApp  # type: ignore[import-untyped]
 
     copy_notebooks(kernel.NOTEBOOKS, MINE)
     print(f"Your copies are in {MINE.name}/. For a fresh one, delete yours and run this again.", flush=True)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    over = [] if os.name == "nt" else ["--KernelManager.transport=ipc"]  # ipykernel 7 warns of TCP
+    over = [f"--KernelManager.transport={kernel.transport(Path(jupyter_runtime_dir()), len(SOCKET))}"]
     # The root is the project's: from my-notebooks/ alone the links to the glossary would lead nowhere.
     where = [f"--ServerApp.root_dir={kernel.ROOT}", f"--LabApp.default_url=/lab/tree/{MINE.name}/00_start_here.ipynb"]
     LabApp.launch_instance([*where, *over, *options])

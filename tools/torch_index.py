@@ -33,7 +33,7 @@ def decide(
     """The index to take torch from, or None where pip's own settings decide; and why."""
     if installed:
         return None, "torch is installed already"
-    if (system, machine.lower()) not in {("Linux", "x86_64"), ("Linux", "amd64")}:
+    if system != "Linux":
         return None, f"on {system} {machine} the usual wheel of torch brings no CUDA"
     if nvidia:
         return None, "there is an nvidia-smi, so this machine may use CUDA"
