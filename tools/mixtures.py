@@ -1,6 +1,6 @@
 """Fit the mixtures that the mock sample is drawn from to an SDSS export.
 
-    python tools/mixtures.py EXPORT.csv
+    python tasks.py mixtures --data EXPORT.csv
 
 writes ``data/mixtures.json``: for each class a Gaussian mixture in r, u-g, g-r, r-i, i-z (magnitudes) and a
 transformed redshift. The file holds figures and no rows. So that no figure stands for a single real row, the
@@ -21,7 +21,6 @@ import numpy as np
 import pandas as pd
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))  # run as a script, Python looks for modules in tools/ only
 
 FILE = ROOT / "data" / "mixtures.json"
 BANDS = ["u", "g", "r", "i", "z"]

@@ -1,6 +1,6 @@
 """Measure how well the mock rows stand in for real ones.
 
-    python tools/quality.py EXPORT.csv
+    python tasks.py quality --data EXPORT.csv
 
 trains on mock rows and tests on real ones, and the other way round, with the five magnitudes; then once more
 with mixtures that never saw the rows on the real side. Prints the table of the data card, in Markdown (about
@@ -10,16 +10,12 @@ a minute). EXPORT.csv is the export that ``data/mixtures.json`` was fitted to.
 import json
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))  # run as a script, Python looks for modules in tools/ only
-
-from tools import mixtures, sample  # noqa: E402 - needs the line above
+from tools import mixtures, sample
 
 SPLITS = 5
 BANDS = mixtures.BANDS

@@ -1,6 +1,6 @@
 """Draw the mock sample from the mixtures.
 
-    python tools/sample.py
+    python tasks.py sample
 
 writes ``data/sdss_sample.csv`` from ``data/mixtures.json``: 10,000 mock rows, the same bytes every time and
 under every supported NumPy. For that it uses two calls only of a generator that NumPy has frozen, and no linear
