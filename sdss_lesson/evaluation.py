@@ -188,6 +188,8 @@ class Evaluation:
         return list(self.classes) or [str(label) for label in range(len(self.confusion))]
 
     def _headline(self) -> str:
+        if self.n_samples == 0:
+            return "no rows"
         return (
             f"accuracy {self.accuracy:.4f} ({self.n_correct} of {self.n_samples}), "
             f"balanced {self.balanced_accuracy:.4f}, loss {self.loss:.4f}"

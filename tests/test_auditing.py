@@ -23,6 +23,7 @@ from torch import nn
 from torch.utils.data import DataLoader, RandomSampler, SequentialSampler, Subset, TensorDataset
 
 from sdss_lesson import AuditReport, audit, evaluate, evaluation
+from sdss_lesson.auditing import hypotheses
 from sdss_lesson.auditing.probes import COLUMN, EMPTY, PROBES, build, trace
 from sdss_lesson.mistakes import CATALOGUE
 from sdss_lesson.tally import checked_labels
@@ -531,6 +532,53 @@ def test_on_the_names_of_an_unknown_mistake_nothing_is_made_up():
     assert report.mistakes == ("unexplained",)
 
 
+def worse_each_time():
+    calls = itertools.count()
+    return lambda model, loader: accuracy(model, loader) - 0.003 * next(calls)
+
+
+def worse_if_shuffled(model, loader):
+    return accuracy(model, loader) - 0.1 * isinstance(loader.sampler, RandomSampler)
+
+
+def counts_to_127(model, loader):
+    found = evaluate(model, loader)
+    return min(found.n_correct, 127) / found.n_samples
+
+
+def in_steps(model, loader):
+    return math.floor(200 * accuracy(model, loader)) / 200
+
+
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [
+        (worse_each_time(), "state-carried-over"),
+        (worse_if_shuffled, "order-dependent"),
+        (counts_to_127, "counter-overflow"),
+        (in_steps, "integer-truncation"),
+    ],
+    ids=["each time", "if shuffled", "to 127", "in steps"],
+)
+def test_a_mistake_that_nobody_knew_is_named_by_where_it_goes_wrong(function, name):
+    assert audit(function).mistakes == (name,)
+
+
+@pytest.mark.parametrize(
+    ("number", "scale", "received"),
+    [
+        (12.5, "auto", 0.125),
+        (12.5, "fraction", 12.5),
+        (12.5, "percent", 0.125),
+        (0.125, "percent", 0.00125),
+        (0.125, "fraction", 0.125),
+    ],
+)
+def test_what_nothing_explains_is_shown_on_the_likelier_scale(number, scale, received):
+    evidence = audit(lambda model, loader: number, scale=scale).evidence
+    assert evidence["received"].tolist() == [received] * len(PROBES)
+
+
 # What is refused
 
 LINE = r"audit\(lambda model, loader: evaluate\(model, loader\)\[%s\]\)"
@@ -684,6 +732,7 @@ def test_one_wrong_number_is_enough(number):
 
     report = audit(wrong_once)
     assert not report.ok
+    assert PROBES[number].model == "plain" or report.mistakes == ("unexplained",)
     off = report.evidence["received"] - report.evidence["right"]
     assert off.abs().gt(1e-4).to_numpy().nonzero()[0].tolist() == [number]
 
@@ -1007,6 +1056,66 @@ def test_evidence_without_an_explanation_predicts_what_is_right():
     evidence = audit(lambda model, loader: 1 / 7).evidence
     assert evidence["predicted"].tolist() == evidence["right"].tolist()
     assert evidence["received"].tolist() == [1 / 7] * len(PROBES)
+
+
+# What single steps of a hypothesis give, by hand
+
+ODD = hypotheses.Counts(np.array([3.0, 1, 2]), np.array([4.0, 4, 2]), 4, 10, 3)
+EVEN = hypotheses.Counts(np.array([3.0, 1, 4, 1]), np.array([4.0, 4, 4, 2]), 4, 14, 4)
+
+
+def test_counters_are_read_as_the_mistake_reads_them():
+    assert hypotheses._running_mean(ODD, start=0) == ((0.75 / 2 + 0.25) / 2 + 1) / 2
+    assert hypotheses._running_mean(ODD, start=1) == ((0.75 + 0.25) / 2 + 1) / 2
+    for counts, hits, reset, rows in [(ODD, 2, 2, 10), (EVEN, 5, 6, 14)]:
+        assert hypotheses._since_reset(counts, both=True) == hits / reset
+        assert hypotheses._since_reset(counts, both=False) == hits / rows
+
+
+@pytest.mark.parametrize(
+    ("dtype", "values", "total"),
+    [
+        (torch.uint8, [200, 100], 300 - 256),
+        (torch.int8, [100, 100], 200 - 256),
+        (torch.float16, [2048, 1, 1], 2048),
+        (torch.bfloat16, [256, 1, 1], 256),
+    ],
+)
+def test_a_small_counter_wraps_around_or_stands_still(dtype, values, total):
+    assert hypotheses._narrow(np.array(values, float), dtype) == total
+
+
+@pytest.mark.parametrize(("clip", "rows"), [("left", [3, 2]), ("labels", [4, 2]), ("guesses", [3, 3])])
+def test_what_is_too_long_is_cut_as_by_zip(clip, rows):
+    guesses, labels = [np.array([0, 1, 2]), np.array([1, 0, 0])], [np.array([0, 1, 1, 2]), np.array([1, 0])]
+    assert hypotheses._equal(guesses, labels, clip=clip) == [(2.0, rows[0]), (2.0, rows[1])]
+    with pytest.raises(ValueError, match="shapes"):
+        hypotheses._equal(guesses, labels)
+
+
+def test_a_column_of_labels_meets_every_prediction():
+    guesses, labels = [np.array([0, 1, 1])], [np.array([[1], [1], [0]])]
+    assert hypotheses._equal(guesses, labels) == [(5.0, 3)]
+    assert hypotheses._equal(guesses, labels, mean=True) == [(pytest.approx(5 / 3), 3)]
+
+
+def test_batches_are_taken_apart_and_put_together():
+    first, second, third = (np.arange(at, at + 2) for at in (0, 2, 4))
+    assert [part.tolist() for part in hypotheses._lagging([first, second, third])] == [[0, 1], [0, 1], [2, 3]]
+    seen = trace(PROBES[0])
+    whole = hypotheses._at_once(seen)
+    np.testing.assert_array_equal(whole.guesses, [np.concatenate(seen.guesses)])
+    np.testing.assert_array_equal(whole.labels, [np.concatenate(seen.labels)])
+    for found, label in zip(hypotheses._labels_elsewhere(seen), seen.labels, strict=True):
+        np.testing.assert_array_equal(found, label)
+
+
+@pytest.mark.parametrize("kept", [("hits",), ("rows",), ("hits", "rows")])
+def test_counters_that_are_kept_grow_from_call_to_call(kept):
+    hits, rows = np.array([[sum(probe.hits), probe.rows] for probe in PROBES[:4]], float).T
+    expected = (np.cumsum(hits) if "hits" in kept else hits) / (np.cumsum(rows) if "rows" in kept else rows)
+    traces = [trace(probe) for probe in PROBES[:4]]
+    assert hypotheses._carried(traces, **{name: name in kept for name in ("hits", "rows")}) == expected.tolist()
 
 
 # What a probe promises

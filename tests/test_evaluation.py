@@ -256,6 +256,11 @@ def test_it_reads_well_with_the_names_of_the_classes(sample):
     assert len({len(row) for row in [header, *rows]}) == 1
 
 
+def test_of_no_rows_it_says_so():
+    nothing = Evaluation(np.zeros((2, 2), dtype=np.int64), loss_sum=0.0)
+    assert str(nothing).startswith("no rows\n") and "no rows" in nothing._repr_html_()
+
+
 def test_it_says_what_was_counted():
     got = Evaluation(np.array([[30, 2], [1, 0]]), loss_sum=3.3, classes=("a<b", "&"))
     assert "accuracy 0.9091 (30 of 33), balanced 0.4688, loss 0.1000" in str(got)
