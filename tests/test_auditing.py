@@ -588,6 +588,7 @@ NO_ACCURACY = {
     "a triple in per cent": (lambda e: (e.loss, e.n_samples, 100 * e.accuracy), LINE % 2),
     "a pair with a tensor": (lambda e: (e.loss, torch.tensor([e.accuracy])), LINE % 1),
     "a pair with an object": (lambda e: ("test", e), LINE % 1),
+    "a pair after a pair": (lambda e: ((e.n_correct, e.n_samples), e.accuracy), LINE % 1),
     "a named tuple": (lambda e: namedtuple("Pair", "loss score")(e.loss, e.accuracy), LINE % 1),
     "a dict": (lambda e: {"loss": e.loss, "acc": e.accuracy}, LINE % "'acc'"),
     "a dict in per cent": (lambda e: {"acc1": 100 * e.accuracy, "loss": e.loss}, LINE % "'acc1'"),
@@ -631,8 +632,9 @@ def test_the_line_that_is_offered_works(name):
 
 
 def test_a_wrong_pair_gets_the_line_too():
-    with pytest.raises(TypeError, match=r"\[0\]\)$"):
-        audit(lambda model, loader: (0.5, 0.25))
+    for wrong_or_none in [(0.5, 0.25), ()]:
+        with pytest.raises(TypeError, match=r"\[0\]\)$"):
+            audit(lambda model, loader, returned=wrong_or_none: returned)
 
 
 @pytest.mark.parametrize("thing", [None, 0.7, "evaluate", [evaluate], nn.Linear(1, 1).weight])
@@ -970,9 +972,12 @@ def test_an_evaluator_may_put_its_own_stream_in_place(capsys):
 
 
 def test_the_same_function_gets_the_same_report_twice():
-    for function in (evaluate, CATALOGUE["train-mode"].variants[0], CATALOGUE["order-dependent"].variants[1]):
+    def noisy(model, loader):
+        return accuracy(model, loader) + random.random() + np.random.random() + torch.rand(()).item()  # noqa: NPY002
+
+    for function in (evaluate, noisy, CATALOGUE["train-mode"].variants[0], CATALOGUE["order-dependent"].variants[1]):
         first = audit(function)
-        torch.rand(5)
+        torch.rand(5), np.random.random(5), random.random()  # noqa: NPY002
         second = audit(function)
         assert (first.mistakes, first.advice) == (second.mistakes, second.advice)
         assert first.evidence.equals(second.evidence)
