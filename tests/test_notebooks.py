@@ -25,10 +25,12 @@ each_notebook = pytest.mark.parametrize("name", NOTEBOOKS)
 SLIPS = {
     "always-star": {"accuracy = 40": "from 0 to 1", "accuracy = 1": "galaxies", "accuracy = 0.5": "Count the rows"},
     "one-row-less": {
-        "at_n_minus_1, at_n = hits[-1], hits.sum()": "at most 1",
-        "at_n_minus_1, at_n = sum(hits) / n, sum(hits) / n": "leaves one row over",
-        "at_n_minus_1, at_n = 0.5, sum(hits) / n": "divided by n",
-        "at_n_minus_1, at_n = hits[-1] / n, 1": "every row",
+        "def one_row_less(hits, n): return hits[-1], hits.sum()": "at most 1",
+        "def one_row_less(hits, n): return sum(hits) / n, sum(hits) / n": "leaves one row over",
+        "def one_row_less(hits, n): return 1 / n, sum(hits) / n": "a hit or a miss",
+        "def one_row_less(hits, n): return hits[0] / n, sum(hits) / n": "a hit or a miss",
+        "def one_row_less(hits, n): return hits[-1], sum(hits) / n": "divided by n",
+        "def one_row_less(hits, n): return hits[-1] / n, 1": "every row",
     },
     "order-the-lines": {
         "order = 'ECFAB'": "forgets",
@@ -76,6 +78,10 @@ SLIPS = {
     return (model(inputs).argmax(1) == labels).sum().item()""": "cannot be multiplied",
         """def count_hits(model, inputs, labels):
     return (model(inputs).argmax(1) != labels).sum().item()""": "hits have changed",
+        """def count_hits(model, inputs, labels):
+    outputs = model(inputs)
+    inputs = inputs.reshape(-1)
+    return (outputs.argmax(1) == labels).sum().item()""": "still done to inputs",
     },
     "overlap": {
         "def my_overlap(a, b): return b['objid'].astype(float).isin(a['objid'].astype(float)).sum()": "53 binary",
@@ -188,6 +194,10 @@ SLIPS = {
         """def patient(model, loader):
     model.eval()
     return torch.cat([(model(x).argmax(1) == y).double() for x, y in loader]).mean().item()""": "grad-enabled",
+        """def patient(model, loader):
+    model.eval()
+    with torch.no_grad():
+        return torch.cat([(model(x).argmax(1) == y).double() for x, y in loader]).mean().item()""": "mode-not-restored",
         "def patient(model, loader): pass": "returned None",
     },
     "reduce": {
@@ -263,6 +273,22 @@ SLIPS = {
         "error_of_one, better = 0.0048, 'yes'": "turn it round",
         "error_of_one, better = 0.0048, 'no'": "turn it round",
     },
+}
+
+# Answers that are right and look or round otherwise than the solution.
+RIGHT = {
+    "one-row-less": ["def one_row_less(hits, n): return hits[-1:].sum() / n, hits.mean()"],
+    "drop-last": ["def broken_drop_last(b): return hits[n // b * b - b : n // b * b].mean() / (n // b)"],
+    "flatten-inputs": [
+        """def count_hits(model, inputs, labels):
+    with torch.no_grad():
+        return (model(inputs).argmax(1) == labels.flatten()).sum().item()""",
+        """def count_hits(model, inputs, labels):
+    model.eval()
+    labels = labels.flatten()
+    outputs = model(inputs)
+    return torch.sum(torch.max(outputs, 1)[1] == labels).item()""",
+    ],
 }
 
 
@@ -424,7 +450,8 @@ def test_exercises_accept_their_solution_and_name_each_slip(name, tmp_path):
         text = solutions[exercise].source
         (block,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
         assert text.startswith("<details>") and text.index(block) < text.index("</details>")
-        for answer, expected in {block: "✓", **SLIPS[exercise]}.items():
+        right = dict.fromkeys([block, *RIGHT.get(exercise, [])], "✓")
+        for answer, expected in {**right, **SLIPS[exercise]}.items():
             notebook.cells += [nbformat.v4.new_code_cell(answer), nbformat.v4.new_code_cell(cell.source)]
             tries.append((exercise, answer, expected, notebook.cells[-1]))
         notebook.cells += [nbformat.v4.new_code_cell(block)]
