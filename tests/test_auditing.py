@@ -1115,14 +1115,6 @@ def test_batches_are_taken_apart_and_put_together():
         np.testing.assert_array_equal(found, label)
 
 
-@pytest.mark.parametrize("kept", [("hits",), ("rows",), ("hits", "rows")])
-def test_counters_that_are_kept_grow_from_call_to_call(kept):
-    hits, rows = np.array([[sum(probe.hits), probe.rows] for probe in PROBES[:4]], float).T
-    expected = (np.cumsum(hits) if "hits" in kept else hits) / (np.cumsum(rows) if "rows" in kept else rows)
-    traces = [trace(probe) for probe in PROBES[:4]]
-    assert hypotheses._carried(traces, **{name: name in kept for name in ("hits", "rows")}) == expected.tolist()
-
-
 # What a probe promises
 
 ALL = (*PROBES, COLUMN, EMPTY)

@@ -339,7 +339,7 @@ ERRORS = {
         judge((X, Y), model=NeuralNet(3, 4, 3).to("meta")), ValueError, "meta, which holds no numbers", "on the CPU"
     ),
     "an unknown device": (judge((X, Y), device="gpu"), ValueError, "The device 'gpu' is not there", "Take 'cpu'"),
-    "features alone": (judge([X]), TypeError, "A batch is a Tensor", PAIR),
+    "features alone": (judge([X]), TypeError, "A batch is a Tensor; it", PAIR),
     "three things": (judge((X, Y, Y)), TypeError, "A batch is a tuple of 3 parts", PAIR),
     "a dictionary": (judge([{"x": X, "y": Y}]), TypeError, "A batch is a dict", PAIR),
     "a frame to evaluate": (judge(F), TypeError, "A batch is a str", PAIR),
