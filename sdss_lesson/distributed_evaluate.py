@@ -36,10 +36,9 @@ def main(words: Sequence[str] | None = None) -> int:
     # Only counts are sent, and they lie on the CPU. NCCL is not on every system, and wants a GPU for each process.
     dist.init_process_group("gloo", timeout=PATIENCE)
     gpus = torch.cuda.device_count()
+    device = f"cuda:{int(os.environ['LOCAL_RANK']) % gpus}" if gpus else "cpu"
     try:
-        total = _evaluate(
-            arguments.data, arguments.model, f"cuda:{int(os.environ['LOCAL_RANK']) % gpus}" if gpus else "cpu"
-        )
+        total = _evaluate(arguments.data, arguments.model, device)
     except (RuntimeError, ValueError) as error:
         sys.stderr.write(f"Rank {dist.get_rank()}: {error}\n")  # in one piece, for the other ranks write, too
         return 1

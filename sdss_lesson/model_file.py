@@ -65,7 +65,7 @@ def save_model(path: str | os.PathLike[str], model: NeuralNet, scaler: Any) -> N
         unfinished.write_bytes(content.getbuffer())
         os.replace(unfinished, path)  # noqa: PTH105 - one step: a full disk costs no model
     except OSError as error:
-        raise type(error)(error.errno, error.strerror, str(path)) from None
+        raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
         unfinished.unlink(missing_ok=True)
 

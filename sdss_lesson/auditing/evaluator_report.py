@@ -90,11 +90,11 @@ class AuditReport:
         if slug == "unexplained":
             return [f"Evidence: {_came_back(row)}." for _, row in wrong.iterrows()]
         kind = "modes" if slug == "train-mode" else "plain"
-        wrong = wrong[[_MODELS.get(name, "plain") == kind for name in wrong["probe"]]]
+        wrong = wrong[[_MODELS[name] == kind for name in wrong["probe"]]]
         if wrong.empty:
             return []
         told = (wrong["received"] - wrong["predicted"]).abs() <= TOLERANCE * wrong["predicted"].abs().clip(lower=1)
-        row = wrong.assign(told=told).sort_values(["told", "off"], ascending=False, kind="stable").iloc[0]
+        row = wrong.assign(told=told).sort_values(["told", "off"], ascending=False).iloc[0]
         if abs(row["predicted"] - row["right"]) <= TOLERANCE:
             return [f"Evidence: {_came_back(row)}. The name is told by where the number is wrong, not by its value."]
         return [f"Evidence: {_came_back(row)}, and this mistake predicts {_number(row['predicted'])}."]
