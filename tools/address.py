@@ -6,7 +6,7 @@ The one place that it is read from is `Repository` in pyproject's `[project.urls
 import re
 import sys
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,17 +43,25 @@ def on_pages(address: str) -> str:
 
 
 def rewrite(root: Path, new: str) -> list[Path]:
-    """Replace the address in every file that holds it, in all of them or in none; the files that changed."""
+    """Replace the address in every file that holds it; the files that changed."""
     old = current(root)
+
+    def replace(text: bytes) -> bytes:
+        text = pattern(old).sub(new.encode(), text)
+        return pattern(on_pages(old)).sub(on_pages(new).encode(), text)
+
+    return change_holders(root, replace)
+
+
+def change_holders(root: Path, change: Callable[[bytes], bytes]) -> list[Path]:
+    """Change the files that may hold the address, all of them or none; those that are another now."""
     before, after = {}, {}
     for holder in HOLDERS:
         for path in sorted(root.glob(holder)):
             if path.is_file():
                 text = path.read_bytes()
-                replaced = pattern(old).sub(new.encode(), text)
-                replaced = pattern(on_pages(old)).sub(on_pages(new).encode(), replaced)
-                if replaced != text:
-                    before[path], after[path] = text, replaced
+                if (changed := change(text)) != text:
+                    before[path], after[path] = text, changed
     written = []
     try:
         for path, text in after.items():

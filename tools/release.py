@@ -46,14 +46,7 @@ def write(root: Path, new: str) -> list[Path]:
     old = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]["version"].encode()
     place = re.escape(address.current(root).encode()) + rb"(?:@|/blob/|/)v"
     pattern = re.compile(rb'(^version(?: = "|: )|' + place + rb")" + re.escape(old) + rb"(?![\w.-])", re.MULTILINE)
-    changed = []
-    for path in sorted({path for holder in address.HOLDERS for path in root.glob(holder) if path.is_file()}):
-        text = path.read_bytes()
-        replaced = pattern.sub(lambda found: found[1] + new.encode(), text)
-        if replaced != text:
-            path.write_bytes(replaced)
-            changed.append(path)
-    return changed
+    return address.change_holders(root, lambda text: pattern.sub(lambda found: found[1] + new.encode(), text))
 
 
 def build(root: Path, version: str) -> int:
