@@ -8,9 +8,11 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
+import yaml
 
 from tools import kernel
 
@@ -21,275 +23,13 @@ MACHINE = re.compile(r"/(home|root|work|tmp|Users)/|[A-Z]:\\\\|\d\d:\d\d:\d\d|wi
 """Paths, times, widgets and addresses in memory."""
 each_notebook = pytest.mark.parametrize("name", NOTEBOOKS)
 
-# For each exercise: answers that a learner might give, and a word of what the check must then say.
-SLIPS = {
-    "always-star": {"accuracy = 40": "from 0 to 1", "accuracy = 1": "galaxies", "accuracy = 0.5": "Count the rows"},
-    "one-row-less": {
-        "def one_row_less(hits, n): return hits[-1], hits.sum()": "at most 1",
-        "def one_row_less(hits, n): return sum(hits) / n, sum(hits) / n": "leaves one row over",
-        "def one_row_less(hits, n): return 1 / n, sum(hits) / n": "a hit or a miss",
-        "def one_row_less(hits, n): return hits[0] / n, sum(hits) / n": "a hit or a miss",
-        "def one_row_less(hits, n): return hits[-1], sum(hits) / n": "divided by n",
-        "def one_row_less(hits, n): return hits[-1] / n, 1": "every row",
-    },
-    "order-the-lines": {
-        "order = 'ECFAB'": "forgets",
-        "order = 'CEFDB'": "Zero the counters",
-        "order = 'EFDCB'": "inside the loop",
-        "order = 'ECDB'": "each of them once",
-    },
-    "drop-last": {
-        "def broken_drop_last(b): return hits[: n // b * b].sum() / (n // b * b)": "still keeps the last one",
-        "def broken_drop_last(b): return law(b)": "without drop_last",
-        "def broken_drop_last(b): return hits[n // b * b - b : n // b * b].sum() / n": "hits are right",
-        "def broken_drop_last(b): return hits[n // b * b - b : n // b * b].mean()": "hits are right",
-        "def broken_drop_last(b): return right[size]": "one batch size only",
-        "def broken_drop_last(b): return 0": "last full batch",
-    },
-    "write-evaluate": {
-        """def my_evaluate(model, loader):
-    return np.mean([(model(x).argmax(1) == y.flatten()).double().mean().item() for x, y in loader])""": (
-            "mean-of-batch-means"
-        ),
-        """def my_evaluate(model, loader):
-    hits = [(model(x).argmax(1) == y.flatten()).sum().item() for x, y in loader]
-    return sum(hits) / len(hits)""": "divided-by-batches",
-        """def my_evaluate(model, loader):
-    for x, y in loader:
-        hits = (model(x).argmax(1) == y.flatten()).sum().item()
-    return hits / len(loader.dataset)""": "counter-overwritten",
-        """def my_evaluate(model, loader):
-    hits = sum((model(x).argmax(1) == y.flatten()).sum().item() for x, y in loader)
-    return 100 * hits / len(loader.dataset)""": "per cent",
-        """def my_evaluate(model, loader):
-    return sum((model(x).argmax(1) == y).sum().item() for x, y in loader) / len(loader.dataset)""": "column-labels",
-        "def my_evaluate(model, loader): return 1 / 3": "came back",
-        "def my_evaluate(model, loader): return correct": "is not defined",
-    },
-    "out-of-75": {
-        "possible = [0.2604, 0.3333, 0.28]": "half a row",
-        "possible = [0.28]": "rounding",
-        "possible = [0.3333]": "whole number",
-        "possible = [0.3333, 0.28, 0.99]": "No other numbers",
-    },
-    "flatten-inputs": {
-        """def count_hits(model, inputs, labels):
-    inputs = torch.flatten(inputs)
-    return (model(inputs).argmax(1) == labels).sum().item()""": "cannot be multiplied",
-        """def count_hits(model, inputs, labels):
-    return (model(inputs).argmax(1) != labels).sum().item()""": "hits have changed",
-        """def count_hits(model, inputs, labels):
-    outputs = model(inputs)
-    inputs = inputs.reshape(-1)
-    return (outputs.argmax(1) == labels).sum().item()""": "still done to inputs",
-    },
-    "overlap": {
-        "def my_overlap(a, b): return b['objid'].astype(float).isin(a['objid'].astype(float)).sum()": "53 binary",
-        "def my_overlap(a, b): return b.index.isin(a.index).sum()": "compared the index",
-        "def my_overlap(a, b): return b['objid'].isin(a['objid']).mean()": "a share",
-        "def my_overlap(a, b): return b['objid'].isin(a['objid'])": "how many they are",
-        "def my_overlap(a, b): return a['objid'].isin(b['objid']).sum()": "counted training rows",
-        "def my_overlap(a, b): return len(set(a['objid']) & set(b['objid']))": "counted objects",
-        "def my_overlap(a, b): return len(a.merge(b, on='objid'))": "counts once",
-        "def my_overlap(a, b): return len(b)": "both must be 0",
-        "def my_overlap(a, b): return sum(each in a['objid'] for each in b['objid'])": "asks the index",
-    },
-    "use-the-line": {
-        "leaky, honest = 0.75 * 0.96 + 0.25 * 0.80, 0.89": "swapped",
-        "leaky, honest = (0.96 + 0.80) / 2, 0.89": "the middle",
-        "leaky, honest = 0.80 + 0.25, 0.89": "weigh each",
-        "leaky, honest = 0.84, 0.91 - 0.25 * 0.97": "three quarters",
-        "leaky, honest = 0.84, 0.91": "solve the line",
-    },
-    "split-by-object": {
-        """def my_split(rows, test_share=0.2):
-    once = rows.drop_duplicates("objid")
-    test = once.sample(frac=test_share, random_state=SEED)
-    return once.drop(test.index), test""": "rows are lost",
-        """def my_split(rows, test_share=0.2):
-    test = rows.sample(frac=test_share, random_state=SEED)
-    return rows.drop(test.index), test""": "Draw objects, not rows",
-        """def my_split(rows, test_share=0.2):
-    return rows, rows.sample(frac=test_share, random_state=SEED)""": "Draw objects, not rows",
-        "def my_split(rows, test_share=0.2): return rows[:0], rows": "Return (train, test)",
-        """def my_split(rows, test_share=0.2):
-    in_test = rows["objid"].isin(rows["objid"].drop_duplicates().sample(frac=0.5, random_state=SEED))
-    return rows[~in_test], rows[in_test]""": "not a fifth",
-    },
-    "twelve-lines": {
-        """def prepare(rows):
-    parts = split_by_object(rows, seed=SEED)
-    scaler = StandardScaler()
-    return [torch.tensor(scaler.transform(part[FEATURES])) for part in (parts.train, parts.val, parts.test)], []""": (
-            "is not fitted"
-        ),
-        """def prepare(rows):
-    parts = split_by_object(rows, seed=SEED)
-    scaler = StandardScaler().fit(rows[FEATURES])
-    return [torch.tensor(scaler.transform(part[FEATURES])) for part in (parts.train, parts.val, parts.test)], []""": (
-            "has seen the test rows"
-        ),
-        """def prepare(rows):
-    parts = split_by_object(rows, seed=SEED)
-    scaler = StandardScaler().fit(parts.val[FEATURES])
-    return [torch.tensor(scaler.transform(part[FEATURES])) for part in (parts.train, parts.val, parts.test)], []""": (
-            "other rows"
-        ),
-    },
-    "two-calls": {
-        """def my_run(model, epochs, one_epoch, look):
-    model.train()
-    scores = []
-    for _ in range(epochs):
-        one_epoch(model)
-        model.eval()
-        scores.append(look(model))
-    return scores""": "belongs into the loop",
-        """def my_run(model, epochs, one_epoch, look):
-    model.eval()
-    scores = []
-    for _ in range(epochs):
-        one_epoch(model)
-        scores.append(look(model))
-    return scores""": "before each epoch",
-        """def my_run(model, epochs, one_epoch, look):
-    scores = []
-    for _ in range(epochs):
-        model.eval()
-        one_epoch(model)
-        model.train()
-        scores.append(look(model))
-    return scores""": "before each look",
-        "def my_run(model, epochs, one_epoch, look): return []": "three times each",
-        """def my_run(model, epochs, one_epoch, look):
-    for _ in range(epochs):
-        model.train()
-        one_epoch(model)
-        model.eval()
-        look(model)""": "return three scores",
-    },
-    "six-runs": {
-        "names = dict.fromkeys('ABCDEF', 'learns')": "nothing settles",
-        "names = {'A': 'too large'}": "none of the six",
-        "names = {'A': 'step too large'}": "5 still empty",
-    },
-    "from-the-numbers": {
-        "seen = dict.fromkeys('ABCDEFGHIJKL', 'some batches')": "5 of 12",
-        "seen = dict.fromkeys('ABCDEFGHIJKL', 'batches')": "none of the six",
-    },
-    "from-the-code": {
-        "named = dict.fromkeys('ABCDEFGHIJKL', 'honest')": "1 of 12",
-        "named = dict.fromkeys('ABCDEFGHIJKL', 'broken')": "none of the names",
-        "named = dict.fromkeys('ABCDEFGHIJKL', 'train-mode')": "jumps with the batch size",
-    },
-    "mend-it": {
-        """def patient(model, loader):
-    model.eval()
-    with torch.no_grad():
-        return np.mean([(model(x).argmax(1) == y).double().mean().item() for x, y in loader])""": "mean-of-batch-means",
-        """def patient(model, loader):
-    with torch.no_grad():
-        hits = [(model(x).argmax(1) == y).double() for x, y in loader]
-    return torch.cat(hits).mean().item()""": "train-mode",
-        """def patient(model, loader):
-    model.eval()
-    return torch.cat([(model(x).argmax(1) == y).double() for x, y in loader]).mean().item()""": "grad-enabled",
-        """def patient(model, loader):
-    model.eval()
-    with torch.no_grad():
-        return torch.cat([(model(x).argmax(1) == y).double() for x, y in loader]).mean().item()""": "mode-not-restored",
-        "def patient(model, loader): pass": "returned None",
-    },
-    "reduce": {
-        "def my_reduce(ranks): return np.mean([hits / rows for hits, rows in ranks])": "mean of the ranks",
-        "def my_reduce(ranks): return ranks[0][0] / sum(rows for _, rows in ranks)": "Add the hits, too",
-        "def my_reduce(ranks): return ranks[-1][0] / sum(rows for _, rows in ranks)": "Add the hits, too",
-        "def my_reduce(ranks): return ranks[-1][0] / ranks[-1][1]": "of one rank",
-        "def my_reduce(ranks): return sum(hits for hits, _ in ranks) / ranks[-1][1]": "rows of one rank",
-        "def my_reduce(ranks): return 55, 80": "one number",
-        "def my_reduce(ranks): return sum(hits for hits, _ in ranks) / len(ranks)": "Divide by the rows",
-        "def my_reduce(ranks): return 55": "not hits over rows",
-        "def my_reduce(ranks): return 0.6875": "not hits over rows",
-    },
-    "my-shard": {
-        "def my_shard(n, rank, world_size): return range(n)[rank * -(-n // world_size) :][: -(-n // world_size)]": (
-            "Spread the rest"
-        ),
-        "def my_shard(n, rank, world_size): return range(rank * (n // world_size), (rank + 1) * (n // world_size))": (
-            "is on no rank"
-        ),
-        "def my_shard(n, rank, world_size): return [(rank + i * world_size) % n for i in range(-(-n // world_size))]": (
-            "are counted"
-        ),
-        "def my_shard(n, rank, world_size): return range(n)": "are counted",
-        "def my_shard(n, rank, world_size): return range(rank + 1, n, world_size)": "row 0 is on no rank",
-    },
-    "log": {
-        "did, of_all = 'padded', 0.92": "Look for 480",
-        "did, of_all = 'mean of ranks', 0.92": "Look for 480",
-        "did, of_all = 'one rank', (0.96 + 0.94 + 0.95 + 0.5) / 4": "the mean of the ranks",
-        "did, of_all = 'one rank', 0.3": "add the hits",
-        "did, of_all = 'first rank', 0.92": "one of the three",
-    },
-    "open-once": {
-        """def my_protocol(settings, learn, score):
-    return max(settings, key=lambda s: score(learn(s), "test")), 0.95""": "opened 3 times",
-        """def my_protocol(settings, learn, score):
-    scores = {s: score(learn(s), "val") for s in settings}
-    return max(scores, key=scores.get), max(scores.values())""": "did the choosing",
-        """def my_protocol(settings, learn, score):
-    return settings[0], score(learn(settings[0]), "test")""": "about every setting",
-        """def my_protocol(settings, learn, score):
-    scores = {s: score(learn(s), "val") for s in settings}
-    return max(scores), score(learn(max(scores)), "test")""": "highest validation accuracy",
-        """def my_protocol(settings, learn, score):
-    scores = {s: score(learn(s), "val") for s in settings}
-    return max(scores, key=scores.get), score(learn("c"), "test")""": "on the test rows",
-        """def my_protocol(settings, learn, score):
-    scores = {s: score(s, "val") for s in settings}
-    return "b", score("b", "test")""": "You scored a setting",
-        """def my_protocol(settings, learn, score):
-    models = [learn(s) for s in settings]
-    best = max(models, key=lambda model: score(model, "val"))
-    return best, score(best, "test")""": "the setting itself",
-        "def my_protocol(settings, learn, score): return 'b'": "two things",
-    },
-    "ten-rows": {
-        "p_ten, p_many = binomtest(10, 10).pvalue / 2, 0.39": "one side",
-        "p_ten, p_many = binomtest(10, 10).pvalue, None": "p_many: a fair coin",
-        "p_ten, p_many = binomtest(10, 2000).pvalue, 0.39": "a fair coin",
-        "p_ten, p_many = binomtest(10, 10).pvalue, binomtest(60, 2000).pvalue": "a fair coin",
-        "p_ten, p_many = 0.39, 0.002": "a fair coin",
-    },
-    "how-many-rows": {
-        "rows_needed = 900": "takes 1.96",
-        "rows_needed = 0.9 * 0.1 / 0.02**2": "too wide",
-        "rows_needed = 1.96**2 * 0.25 / 0.01**2": "Fewer rows",
-        "rows_needed = 0.03": "too wide",
-    },
-    "better": {
-        "error_of_one, better = 0.951 * 0.049 / 2000, 'cannot tell'": "Take the root",
-        "error_of_one, better = 0.48, 'cannot tell'": "as a fraction",
-        "error_of_one, better = 0.0048, 'yes'": "turn it round",
-        "error_of_one, better = 0.0048, 'no'": "turn it round",
-    },
-}
 
-# Answers that are right and look or round otherwise than the solution.
-RIGHT = {
-    "one-row-less": ["def one_row_less(hits, n): return hits[-1:].sum() / n, hits.mean()"],
-    "drop-last": ["def broken_drop_last(b): return hits[n // b * b - b : n // b * b].mean() / (n // b)"],
-    "flatten-inputs": [
-        """def count_hits(model, inputs, labels):
-    with torch.no_grad():
-        return (model(inputs).argmax(1) == labels.flatten()).sum().item()""",
-        """def count_hits(model, inputs, labels):
-    model.eval()
-    labels = labels.flatten()
-    outputs = model(inputs)
-    return torch.sum(torch.max(outputs, 1)[1] == labels).item()""",
-    ],
-}
+def answers(name: str) -> dict[str, dict[str, list[Any]]]:
+    """For each exercise: ``right`` answers besides the solution, and ``slips`` with a word of what the check says."""
+    found: dict[str, dict[str, list[Any]]] = yaml.safe_load(
+        (ROOT / "tests" / "answers" / f"{name}.yml").read_text("utf-8")
+    )
+    return found
 
 
 def tagged(name: str, prefix: str) -> dict[str, nbformat.NotebookNode]:
@@ -450,8 +190,9 @@ def test_exercises_accept_their_solution_and_name_each_slip(name, tmp_path):
         text = solutions[exercise].source
         (block,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
         assert text.startswith("<details>") and text.index(block) < text.index("</details>")
-        right = dict.fromkeys([block, *RIGHT.get(exercise, [])], "✓")
-        for answer, expected in {**right, **SLIPS[exercise]}.items():
+        known = answers(name)[exercise]
+        wanted = [(answer, "✓") for answer in [block, *known["right"]]]
+        for answer, expected in [*wanted, *((slip["answer"], slip["says"]) for slip in known["slips"])]:
             notebook.cells += [nbformat.v4.new_code_cell(answer), nbformat.v4.new_code_cell(cell.source)]
             tries.append((exercise, answer, expected, notebook.cells[-1]))
         notebook.cells += [nbformat.v4.new_code_cell(block)]
