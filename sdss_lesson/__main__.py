@@ -13,8 +13,6 @@ from typing import Any
 
 import pandas as pd
 
-from sdss_lesson.auditing import audit, audit_split
-
 FINE, MISTAKE, COULD_NOT_RUN, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -88,6 +86,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _audit(arguments: argparse.Namespace) -> tuple[bool, str]:
+    from sdss_lesson.auditing import audit
+
     report = audit(_load(arguments.function), scale=arguments.scale)
     if not arguments.json:
         return report.ok, str(report)
@@ -96,6 +96,8 @@ def _audit(arguments: argparse.Namespace) -> tuple[bool, str]:
 
 
 def _audit_split(arguments: argparse.Namespace) -> tuple[bool, str]:
+    from sdss_lesson.auditing import audit_split
+
     report = audit_split(_read(arguments.train), _read(arguments.test), keys=arguments.keys)
     if not arguments.json:
         return report.ok, str(report)
@@ -108,7 +110,7 @@ def _audit_split(arguments: argparse.Namespace) -> tuple[bool, str]:
 
 
 def _fetch(arguments: argparse.Namespace) -> tuple[bool, str]:
-    from sdss_lesson.skyserver import fetch
+    from sdss_lesson.support.skyserver import fetch
 
     got = fetch(arguments.out, rows=arguments.rows, release=arguments.release, seed=arguments.seed)
     classes = ", ".join(f"{count} {name}" for name, count in got["classes"].items())
@@ -119,7 +121,7 @@ def _fetch(arguments: argparse.Namespace) -> tuple[bool, str]:
 
 
 def _doctor(_: argparse.Namespace) -> tuple[bool, str]:
-    from sdss_lesson.doctor import examine
+    from sdss_lesson.support.doctor import examine
 
     return examine()
 

@@ -1,23 +1,22 @@
 """An evaluator whose accuracy cannot depend on the batches: it counts whole numbers, and divides at the end."""
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from html import escape
-from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import torch
-import torch.distributed as dist
 from torch import nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
-from sdss_lesson.batches import Batches, batches_of, class_names, kind_of, unpack
-from sdss_lesson.distributed import gather
-from sdss_lesson.tally import Tally, flat_labels
+from sdss_lesson._fast import Batches, Tally, batches_of
+from sdss_lesson._tensors import check_model, check_shapes, checked_device, device_of, forward, unpack
+
+if TYPE_CHECKING:
+    import torch.distributed as dist
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +30,7 @@ class Evaluation:
     Attributes
     ----------
     confusion
-        Shape (C, C), int64: ``confusion[true, predicted]`` counts rows.
+        Shape (C, C), int64, read-only: ``confusion[true, predicted]`` counts rows.
     loss_sum
         Cross-entropy in nats, summed over the rows.
     classes
@@ -49,6 +48,52 @@ class Evaluation:
     loss_sum: float
     classes: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        counts = np.array(self.confusion, dtype=np.int64)  # a copy, which nobody else can write to
+        if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or (counts < 0).any():
+            raise ValueError("The confusion matrix must have the shape (C, C), and no count below 0.")
+        counts.setflags(write=False)
+        object.__setattr__(self, "confusion", counts)
+
+    # How it adds up
+
+    def __add__(self, other: "Evaluation") -> "Evaluation":
+        if not isinstance(other, Evaluation):
+            return NotImplemented
+        if len(self.confusion) != len(other.confusion):
+            raise ValueError(
+                f"These evaluations know {len(self.confusion)} and {len(other.confusion)} classes. Only evaluations "
+                "with the same classes add up."
+            )
+        if self.classes and other.classes and self.classes != other.classes:
+            raise ValueError(
+                f"These evaluations name their classes {', '.join(self.classes)} and {', '.join(other.classes)}. Only "
+                "evaluations with the same classes, in the same order, add up."
+            )
+        classes = self.classes or other.classes
+        return Evaluation(self.confusion + other.confusion, self.loss_sum + other.loss_sum, classes)
+
+    def __radd__(self, other: int) -> "Evaluation":
+        # sum() begins with 0.
+        return self if other == 0 else NotImplemented
+
+    def all_reduce(self, group: "dist.ProcessGroup | None" = None) -> "Evaluation":
+        """The evaluation of the rows of all ranks, on every rank: `sdss_lesson.scale.distributed.all_reduce`."""
+        from sdss_lesson.scale.distributed import all_reduce
+
+        return all_reduce(self, group)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Evaluation) and self._state() == other._state()
+
+    def __hash__(self) -> int:
+        return hash(self._state())
+
+    def _state(self) -> tuple[object, ...]:
+        return len(self.confusion), self.confusion.tobytes(), self.loss_sum, self.classes
+
+    # What is read off
+
     @property
     def n_samples(self) -> int:
         """Number of rows."""
@@ -62,17 +107,12 @@ class Evaluation:
     @property
     def accuracy(self) -> float:
         """Correct rows over all rows: a fraction from 0 to 1."""
-        return self.n_correct / self._n()
+        return self.n_correct / self._at_least_one()
 
     @property
     def loss(self) -> float:
         """Mean cross-entropy over the rows, in nats."""
-        return self.loss_sum / self._n()
-
-    def _n(self) -> int:
-        if self.n_samples == 0:
-            raise ValueError("There are no rows, so nothing is known about the accuracy. Evaluate at least one.")
-        return self.n_samples
+        return self.loss_sum / self._at_least_one()
 
     @property
     def support(self) -> npt.NDArray[np.int64]:
@@ -92,26 +132,24 @@ class Evaluation:
     @property
     def balanced_accuracy(self) -> float:
         """Mean recall over the classes that have rows."""
+        self._at_least_one()
         return float(np.nanmean(self.recall))
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
-        """Between which fractions the accuracy on endlessly many such rows lies, as far as these rows can tell.
+        """Wilson's interval for the accuracy: two fractions.
+
+        It answers how far the accuracy on endlessly many such rows may lie from this one, and covers sampling error
+        only: not other kinds of rows, nor rows that the model has seen.
 
         Parameters
         ----------
         level
-            Of a hundred intervals from a hundred test sets, this share holds that accuracy: a fraction between 0 and 1.
-
-        Returns
-        -------
-        tuple of float
-            Lower and upper end of Wilson's interval. It knows the luck of which rows were drawn, and no other: rows
-            that are not alike, or that the model has seen, are not made better by it.
+            The share of such intervals that hold the accuracy on endlessly many rows: a fraction between 0 and 1.
 
         Raises
         ------
         ValueError
-            When there are no rows, or the level is no such fraction.
+            When there are no rows, or the level is not between 0 and 1.
 
         References
         ----------
@@ -127,65 +165,15 @@ class Evaluation:
 
         if not 0 < level < 1:
             raise ValueError(f"level={level}: give a fraction between 0 and 1, such as 0.95.")
-        found = binomtest(self.n_correct, self._n()).proportion_ci(level, method="wilson")
+        found = binomtest(self.n_correct, self._at_least_one()).proportion_ci(level, method="wilson")
         return float(found.low), float(found.high)
 
-    def __add__(self, other: "Evaluation") -> "Evaluation":
-        if not isinstance(other, Evaluation):
-            return NotImplemented
-        if self.confusion.shape != other.confusion.shape:
-            raise ValueError(
-                f"These evaluations know {len(self.confusion)} and {len(other.confusion)} classes. Only evaluations "
-                "with the same classes add up."
-            )
-        classes = self.classes or other.classes
-        return Evaluation(self.confusion + other.confusion, self.loss_sum + other.loss_sum, classes)
+    def _at_least_one(self) -> int:
+        if self.n_samples == 0:
+            raise ValueError("There are no rows, so nothing is known about the accuracy. Evaluate at least one.")
+        return self.n_samples
 
-    def all_reduce(self, group: dist.ProcessGroup | None = None) -> "Evaluation":
-        """The evaluation of the rows of all ranks, on every rank. All of them have to call it.
-
-        Parameters
-        ----------
-        group
-            The ranks whose counts are added, each the evaluation of rows of its own; by default all. Nothing else
-            in this package talks to other processes: `evaluate` counts what its own process reads.
-
-        Returns
-        -------
-        Evaluation
-            The same on every rank. The counts are exact, and the loss is the correctly rounded sum of the ranks' own.
-
-        Raises
-        ------
-        ValueError
-            On every rank, when ranks know different numbers of classes, or one has no rows.
-        RuntimeError
-            When there is no process group, or a rank does not come before the group's timeout.
-
-        See Also
-        --------
-        sdss_lesson.distributed.failing_together : for ranks whose `evaluate` may raise, as without rows.
-        """
-        parts = gather(self, group)
-        sizes = [len(part.confusion) for part in parts]
-        if len(set(sizes)) > 1:
-            raise ValueError(
-                f"The ranks know different numbers of classes: {', '.join(map(str, sizes))} on ranks 0 to "
-                f"{len(parts) - 1}. Give every rank the same model."
-            )
-        empty = [str(rank) for rank, part in enumerate(parts) if part.n_samples == 0]
-        if empty:
-            raise ValueError(f"No rows were evaluated on rank {', '.join(empty)}. Use fewer ranks, or more rows.")
-        confusion = np.sum([part.confusion for part in parts], axis=0)
-        names = next((part.classes for part in parts if part.classes), ())
-        return Evaluation(confusion, math.fsum(part.loss_sum for part in parts), names)
-
-    def __radd__(self, other: int) -> "Evaluation":
-        # sum() begins with 0.
-        return self if other == 0 else NotImplemented
-
-    def _names(self) -> list[str]:
-        return list(self.classes) or [str(label) for label in range(len(self.confusion))]
+    # How it is printed
 
     def _headline(self) -> str:
         if self.n_samples == 0:
@@ -195,31 +183,20 @@ class Evaluation:
             f"balanced {self.balanced_accuracy:.4f}, loss {self.loss:.4f}"
         )
 
-    def _table(self) -> tuple[list[str], list[list[str]]]:
-        header = ["true class", *(f"as {name}" for name in self._names()), "support", "recall", "precision"]
-        rows = [
-            [name, *map(str, counts), str(support), _short(recall), _short(precision)]
-            for name, counts, support, recall, precision in zip(
-                self._names(), self.confusion, self.support, self.recall, self.precision, strict=True
-            )
-        ]
-        return header, rows
+    def _table(self) -> pd.DataFrame:
+        names = list(self.classes) or [str(label) for label in range(len(self.confusion))]
+        table = pd.DataFrame(self.confusion, columns=[f"as {name}" for name in names])
+        table.insert(0, "true class", names)
+        return table.assign(support=self.support, recall=self.recall, precision=self.precision)
 
-    def __str__(self) -> str:
-        header, rows = self._table()
-        widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-        lines = [
-            "  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True)) for row in [header, *rows]
-        ]
-        return "\n".join([self._headline(), *lines])
-
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        return f"{self._headline()}\n{self._table().to_string(**_PRINTED)}"
 
     def _repr_html_(self) -> str:
-        header, rows = self._table()
-        head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
-        body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-        return f"<p>{self._headline()}</p><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        return f"<p>{self._headline()}</p>{self._table().to_html(border=0, **_PRINTED)}"
+
+
+_PRINTED: dict[str, Any] = {"index": False, "float_format": "{:.3f}".format, "na_rep": "–"}
 
 
 def evaluate(
@@ -255,7 +232,7 @@ def evaluate(
     Raises
     ------
     ValueError
-        When there are no rows, logits or labels have the wrong shape, length or range, logits are NaN, or the device
+        When there are no rows; logits or labels have the wrong shape, length or range; logits are NaN; or the device
         is not there or holds no numbers.
     TypeError
         When a dtype or an argument has the wrong type. No number is ever returned for data that cannot be judged.
@@ -271,69 +248,18 @@ def evaluate(
     check_model(model)
     classes = class_names(data)
     batches = batches_of(data, batch_size)
-    device = usable(device_of(model) if device is None else device)
-    # A GPU need not wait for memory that nobody writes to again, as that of a loader's batches.
-    early = isinstance(data, DataLoader) and device is not None and device.type == "cuda"
-    tally, dtypes = Tally(), dtypes_of(model)
+    device = checked_device(device_of(model) if device is None else device)
+    tally = Tally()
     with eval_mode(model), torch.no_grad():
         for batch in batches:
-            inputs, labels = unpack(batch, device, non_blocking=early)
-            logits = forward(model, inputs, dtypes)
-            tally.add(logits, flat_labels(logits, labels))
+            inputs, labels = unpack(batch, device)
+            logits = forward(model, inputs)
+            tally.add(logits, check_shapes(logits, labels))
         counted = tally.result()
     if counted is None:
         raise ValueError("There are no rows to evaluate: the loader is empty, or it was an iterator that is used up.")
     # Names are for printing only: those of another number of classes would be wrong.
     return Evaluation(*counted, classes if len(classes) == len(counted[0]) else ())
-
-
-def check_model(model: object) -> None:
-    """Refuse what is no module."""
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"The model is {kind_of(model)}; give a torch.nn.Module.")
-
-
-def usable(device: torch.device | str | None) -> torch.device | None:
-    """The device, after a check that numbers can be kept there."""
-    if device is None:
-        return None
-    try:
-        found = torch.empty(0, device=device).device
-    except (AssertionError, NotImplementedError, RuntimeError, TypeError) as error:
-        reason = str(error).split("\n")[0]
-        raise ValueError(f"The device {str(device)!r} is not there ({reason}). Take 'cpu'.") from None
-    if found.type == "meta":
-        raise ValueError("The device is meta, which holds no numbers. Load the model's weights on the CPU.")
-    return found
-
-
-def dtypes_of(model: nn.Module) -> set[torch.dtype]:
-    """The floating-point dtypes of the model's weights."""
-    return {weights.dtype for weights in model.parameters() if weights.is_floating_point()}
-
-
-def forward(model: nn.Module, inputs: torch.Tensor, dtypes: set[torch.dtype]) -> torch.Tensor:
-    """The model's logits; where it raises, the error says whether its weights' dtypes are others than the features'."""
-    try:
-        logits: torch.Tensor = model(inputs)
-    except RuntimeError as error:
-        # An embedding wants whole numbers, and a model may convert; most layers raise, and torch names no remedy.
-        if dtypes and inputs.dtype not in dtypes:
-            wanted = " or ".join(sorted(map(str, dtypes)))
-            raise TypeError(
-                f"The features are {inputs.dtype} and the model's weights {wanted}. Convert the features once, where "
-                f"the dataset is built: features.to({wanted})."
-            ) from error
-        shape = tuple(inputs.shape)
-        error.add_note(f"The features that the model got have the shape {shape}. Does its first layer take such rows?")
-        raise
-    return logits
-
-
-def device_of(model: nn.Module) -> torch.device | None:
-    """Where the model's first parameter lies; None for a model without any."""
-    first = next(chain(model.parameters(), model.buffers()), None)
-    return None if first is None else first.device
 
 
 @contextmanager
@@ -349,9 +275,13 @@ def eval_mode(model: nn.Module) -> Iterator[None]:
             module.training = mode
 
 
+def class_names(data: Any) -> tuple[str, ...]:
+    """What the dataset, or the dataset inside a loader or subset, calls its classes."""
+    while not hasattr(data, "classes") and hasattr(data, "dataset"):
+        data = data.dataset
+    names = getattr(data, "classes", ())
+    return tuple(map(str, names)) if isinstance(names, list | tuple) else ()
+
+
 def _ratio(part: npt.NDArray[np.int64], whole: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     return np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)
-
-
-def _short(value: float) -> str:
-    return "–" if np.isnan(value) else f"{value:.3f}"

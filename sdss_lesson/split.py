@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from numbers import Real
 
-import numpy as np
 import pandas as pd
+
+from sdss_lesson._checks import check_frame, is_whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,28 +40,21 @@ def split_by_object(frame: pd.DataFrame, *, test_size: float = 0.2, val_size: fl
     Raises
     ------
     ValueError
-        When a column is missing or there twice, there are no rows or one has no id or class, the shares leave no
-        training rows, a class has too few objects, or the seed is no such number.
+        When a column is missing or duplicated, there are no rows, a row has no id or class, the shares leave no
+        training rows, a class has too few objects, or the seed is out of range.
     TypeError
-        When `frame` is no frame.
+        When `frame` is not a DataFrame.
 
     Examples
     --------
     >>> split_by_object(load_sdss())
     Split(train=6000, val=2000, test=2000 rows)
     """
-    if not isinstance(frame, pd.DataFrame):
-        raise TypeError(f"The frame is a {type(frame).__name__}: give a DataFrame, as load_sdss() returns it.")
-    for name in ("objid", "class"):
-        if (frame.columns == name).sum() != 1:
-            fault = "more than one" if name in frame else "no"
-            raise ValueError(f"The frame has {fault} column {name}: give it as load_sdss() returns it.")
-    if len(frame) == 0:
-        raise ValueError("The frame has no rows. Look at how they were chosen, and give some.")
+    check_frame(frame, ["objid", "class"])
     if frame[["objid", "class"]].isna().any(axis=None):
         # Such a row would be in no object, and so it would land in the training set.
         raise ValueError("Some rows have no objid or no class. Drop them: frame.dropna(subset=['objid', 'class']).")
-    if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
+    if not is_whole(seed, 0) or seed >= 2**32:
         raise ValueError(f"seed={seed!r}: give a whole number from 0 to 2**32 - 1.")
     shares = test_size, val_size
     if not (all(isinstance(share, Real) and share >= 0 for share in shares) and sum(shares) < 1):
@@ -73,11 +67,11 @@ def split_by_object(frame: pd.DataFrame, *, test_size: float = 0.2, val_size: fl
     # scikit-learn draws the order; the sets are then filled by row. Its own splitters count objects and not rows
     # (train_test_split), or know only shares of the form 1 / k (StratifiedGroupKFold).
     # One row per object. An object that two spectra class differently goes with the first of them.
-    by_object = frame.reset_index(drop=True).groupby("objid", sort=False)
+    by_object = frame.reset_index(drop=True).groupby("objid", sort=False, observed=True)
     objects = by_object.agg(name=("class", "first"), rows=("class", "size"))
     drawn: dict[str, list[int]] = {"test": [], "val": []}
     to_fill = {which: share for which, share in [("test", test_size), ("val", val_size)] if share > 0}
-    for name, members in objects.groupby("name"):
+    for name, members in objects.groupby("name", observed=True):
         if len(members) <= len(to_fill):
             raise ValueError(
                 f"Class {name} has {len(members)} object(s), too few to give every set one. Leave the class out, or "

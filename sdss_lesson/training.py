@@ -1,22 +1,23 @@
 """Train a classifier, and keep what happened in each epoch."""
 
 import math
+from collections import UserList
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from numbers import Real
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import nn
 from torch.utils.data import Dataset
 
-from sdss_lesson.batches import Batches, kind_of, unpack
-from sdss_lesson.evaluation import Evaluation, check_model, device_of, dtypes_of, evaluate, forward, usable
-from sdss_lesson.progress import progress
-from sdss_lesson.tally import Tally, checked_labels
+from sdss_lesson._checks import is_whole, kind_of
+from sdss_lesson._fast import Batches, Tally
+from sdss_lesson._tensors import check_labels, check_model, check_shapes, checked_device, device_of, forward, unpack
+from sdss_lesson.evaluation import Evaluation, evaluate
+from sdss_lesson.support.progress import progress
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,8 @@ class Epoch:
     val_accuracy: float = math.nan
 
 
-class History(list[Epoch]):
-    """The epochs of a training run, first to last."""
+class History(UserList[Epoch]):
+    """The epochs of a training run, first to last: a list, whose slices and sums are histories, too."""
 
     def to_frame(self) -> pd.DataFrame:
         """Columns ``epoch`` (from 1), ``train_loss, train_accuracy`` (running), ``val_loss, val_accuracy``."""
@@ -49,22 +50,21 @@ def fit(
     *,
     epochs: int,
     lr: float = 1e-3,
-    val_loader: Dataset[Any] | Batches | None = None,
+    val_data: Dataset[Any] | Batches | None = None,
 ) -> History:
     """Train with Adam and cross-entropy, in place.
 
     Parameters
     ----------
     model
-        Gives logits of shape (N, C). It is put in train mode, and its submodules are left in the mode that leaves
-        them in.
+        Gives logits of shape (N, C). It is put in train mode, with all its submodules, and stays there.
     train_loader
         A DataLoader, or another iterable of batches as `evaluate` takes them that can be gone through again.
     epochs
         How often to go through it; at least 1.
     lr
         Adam's learning rate.
-    val_loader
+    val_data
         What `evaluate` takes. It is evaluated after each epoch and changes nothing about the training: torch's random
         state is put back afterwards.
 
@@ -76,10 +76,10 @@ def fit(
     Raises
     ------
     ValueError
-        When the loss is NaN or infinite (the message names epoch and batch), an epoch has no rows, nothing can be
-        trained, or a number is none that can be used; and where `evaluate` raises it.
+        When the loss is NaN or infinite (the message names epoch and batch), an epoch has no rows, the model has
+        nothing to train, or ``epochs`` or ``lr`` is out of range; and where `evaluate` raises it.
     TypeError
-        When the model is no module, or the batches are none.
+        When the model is not a module, or the training data are not batches.
 
     References
     ----------
@@ -91,7 +91,7 @@ def fit(
             f"The training data are {kind_of(train_loader)}; give batches: DataLoader(dataset, batch_size=32, "
             "shuffle=True)."
         )
-    if not isinstance(epochs, int | np.integer) or epochs < 1:
+    if not is_whole(epochs, 1):
         raise ValueError(f"epochs={epochs!r}: train for at least 1, by a whole number.")
     if not isinstance(lr, Real) or not 0 < lr < math.inf:
         raise ValueError(f"lr={lr!r}: give a small positive number, such as 1e-3.")
@@ -100,40 +100,47 @@ def fit(
             "Nothing can be trained: gradients are switched off (torch.no_grad), or the model has no weights that take "
             "one. Train outside of torch.no_grad, and model.requires_grad_() thaws frozen weights."
         )
-    loss_function = nn.CrossEntropyLoss()
     optimizer = torch.optim.Adam(model.parameters(), lr=lr)
-    device, dtypes = usable(device_of(model)), dtypes_of(model)
+    device = checked_device(device_of(model))
     history = History()
     for epoch in progress(range(1, epochs + 1), "training"):
-        model.train()
-        tally = Tally()
-        for number, batch in enumerate(train_loader, start=1):
-            inputs, labels = unpack(batch, device)
-            if labels.numel() == 0:
-                continue  # as `evaluate` does: its mean loss would be NaN
-            logits = forward(model, inputs, dtypes)
-            labels = checked_labels(logits, labels)
-            loss = loss_function(logits, labels)
-            if not math.isfinite(loss.item()):
-                raise ValueError(
-                    f"The loss is {loss.item()} in epoch {epoch}, batch {number}. Lower the learning rate "
-                    f"(lr={lr:g}), and check that the features are scaled."
-                )
-            tally.add(logits.detach(), labels)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        counted = tally.result()
-        if counted is None:
-            raise ValueError(f"There are no training rows in epoch {epoch}: the loader is empty or used up.")
-        running = Evaluation(*counted)
+        running = _train_one_epoch(model, train_loader, optimizer, device, epoch)
         row = Epoch(epoch, running.loss, running.accuracy)
-        if val_loader is not None:
-            with _random_state_kept(val_loader, device):
-                after = evaluate(model, val_loader)
+        if val_data is not None:
+            with _random_state_kept(val_data, device):
+                after = evaluate(model, val_data)
             row = replace(row, val_loss=after.loss, val_accuracy=after.accuracy)
         history.append(row)
     return history
+
+
+def _train_one_epoch(
+    model: nn.Module, batches: Batches, optimizer: torch.optim.Optimizer, device: torch.device | None, epoch: int
+) -> Evaluation:
+    """One pass through the batches; what the network got right while it learned."""
+    model.train()
+    tally = Tally()
+    for number, batch in enumerate(batches, start=1):
+        inputs, labels = unpack(batch, device)
+        if labels.numel() == 0:
+            continue  # the mean loss of no rows would be NaN
+        logits = forward(model, inputs)
+        labels = check_shapes(logits, labels)
+        check_labels(labels, logits.shape[1])
+        loss = nn.functional.cross_entropy(logits, labels)
+        if not math.isfinite(loss.item()):
+            raise ValueError(
+                f"The loss is {loss.item()} in epoch {epoch}, batch {number}. Lower the learning rate "
+                f"(lr={optimizer.param_groups[0]['lr']:g}), and check that the features are scaled."
+            )
+        tally.add(logits.detach(), labels)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    counted = tally.result()
+    if counted is None:
+        raise ValueError(f"There are no training rows in epoch {epoch}: the loader is empty or used up.")
+    return Evaluation(*counted)
 
 
 @contextmanager

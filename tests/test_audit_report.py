@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from sdss_lesson import AuditReport, audit, evaluate
-from sdss_lesson.auditing import evaluator_report
-from sdss_lesson.auditing.hypotheses import hypotheses
-from sdss_lesson.auditing.probes import PROBES
-from sdss_lesson.mistakes import CATALOGUE
+from sdss_lesson.auditing.evaluator import report as evaluator_report
+from sdss_lesson.auditing.evaluator.hypotheses import hypotheses
+from sdss_lesson.auditing.evaluator.probes import PROBES
+from sdss_lesson.mistakes import MISTAKES
 
 NOT_TRUSTED = "Do not trust this function. What is wrong:"
 MODES = next(probe.name for probe in PROBES if probe.model == "modes")
@@ -31,13 +31,13 @@ def evidence(found):
     return [line for line in str(found).splitlines() if line.startswith("- Evidence")]
 
 
-@pytest.mark.parametrize("slug", CATALOGUE)
+@pytest.mark.parametrize("slug", MISTAKES)
 def test_every_known_mistake_is_named_shown_and_mended(slug):
-    mistake, found = CATALOGUE[slug], report(slug)
+    mistake, found = MISTAKES[slug], report(slug)
     assert not found.ok
     assert str(found) == repr(found)
     assert str(found).startswith(f"Do not trust this function. What is wrong: {slug}.\n")
-    sees = mistake.sees.removeprefix("The number is right; ")
+    sees = mistake.symptom.removeprefix("The number is right; ")
     said = [sees, f"How to mend it: {mistake.fix}", f"Explained in notebooks/{mistake.notebook}.ipynb."]
     for text in said:
         assert text in str(found)
@@ -57,18 +57,18 @@ def test_the_report_has_these_blocks_in_this_order():
     found = report(
         "divided-by-batches", "counter-overwritten", "counter-reset", advice=["empty-loader"], error="E: <x>"
     )
-    once, first, second = (CATALOGUE[slug] for slug in ("divided-by-batches", "counter-overwritten", "counter-reset"))
+    once, first, second = (MISTAKES[slug] for slug in ("divided-by-batches", "counter-overwritten", "counter-reset"))
     shown = 'Evidence: for "equal batches" 0.6250 is right, 0.0625 came back, and this mistake predicts 0.0625.'
     verdict = f"{NOT_TRUSTED} divided-by-batches; counter-overwritten or counter-reset."
     blocks = [
         "Several names are several mistakes, or one that looks like each of them. Mend the first, and audit once more.",
         "divided-by-batches",
-        f"- What one sees: {once.sees}",
+        f"- What one sees: {once.symptom}",
         f"- {shown}",
         f"- How to mend it: {once.fix}",
         f"- Explained in notebooks/{once.notebook}.ipynb.",
         "counter-overwritten or counter-reset: from outside, these look the same",
-        f"- What one sees: {first.sees}",
+        f"- What one sees: {first.symptom}",
         f"- {shown}",
         f"- How to mend it, if it is counter-overwritten: {first.fix}",
         f"- How to mend it, if it is counter-reset: {second.fix}",
@@ -147,7 +147,7 @@ def test_lookalikes_are_one_entry_with_a_remedy_for_each(slugs):
     assert "Several names" not in str(found)
     assert len(evidence(found)) == 1
     for slug in slugs:
-        assert f"How to mend it, if it is {slug}: {CATALOGUE[slug].fix}" in str(found)
+        assert f"How to mend it, if it is {slug}: {MISTAKES[slug].fix}" in str(found)
     assert str(found).count("Explained in") == 1  # the notebook is the same
 
 
@@ -179,7 +179,7 @@ def test_an_error_is_passed_on_and_escaped():
 
 def test_real_audits_are_told():
     assert str(audit(evaluate)) == "No mistake found: the right accuracy came back."
-    found = audit(CATALOGUE["counter-overwritten"].variants[0])
+    found = audit(MISTAKES["counter-overwritten"].variants[0])
     assert found.verdict.endswith("counter-overwritten or counter-reset.")
     assert "this mistake predicts 0.0" in evidence(found)[0]
     guess = audit(lambda model, loader: 1 / 7)

@@ -23,10 +23,9 @@ from torch import nn
 from torch.utils.data import DataLoader, RandomSampler, SequentialSampler, Subset, TensorDataset
 
 from sdss_lesson import AuditReport, audit, evaluate, evaluation
-from sdss_lesson.auditing import hypotheses
-from sdss_lesson.auditing.probes import COLUMN, EMPTY, PROBES, build, trace
-from sdss_lesson.mistakes import CATALOGUE
-from sdss_lesson.tally import checked_labels
+from sdss_lesson.auditing.evaluator import hypotheses
+from sdss_lesson.auditing.evaluator.probes import COLUMN, EMPTY, PROBES, build, trace
+from sdss_lesson.mistakes import MISTAKES
 
 EVAL, GRAD = "mode-not-restored", "grad-enabled"
 ADVICE_ONLY = {EVAL, GRAD}
@@ -104,10 +103,10 @@ ADVISED = {
 
 
 @pytest.mark.parametrize(
-    ("slug", "number"), [(slug, number) for slug, entry in CATALOGUE.items() for number in range(len(entry.variants))]
+    ("slug", "number"), [(slug, number) for slug, entry in MISTAKES.items() for number in range(len(entry.variants))]
 )
 def test_every_variant_of_the_catalogue_is_named(slug, number):
-    variant = CATALOGUE[slug].fresh()[number]
+    variant = MISTAKES[slug].fresh()[number]
     report = audit(variant)
     name = getattr(variant, "__name__", type(variant).__name__)
     if name in ADVISED:
@@ -122,7 +121,7 @@ def test_every_variant_of_the_catalogue_is_named(slug, number):
 
 
 def test_the_mode_comes_before_the_statistics_that_it_moves():
-    for variant in CATALOGUE["train-mode"].variants:
+    for variant in MISTAKES["train-mode"].variants:
         assert audit(variant).mistakes == ("train-mode", "weights-changed")
 
 
@@ -139,13 +138,13 @@ BY_BATCH = """
 def evaluate(model, data):
     # The package's evaluator, as it would be if it counted each batch by itself.
     batches = batches_of(data, None)
-    device, dtypes = device_of(model), dtypes_of(model)
+    device = device_of(model)
     total: Evaluation | None = None
     with eval_mode(model), torch.no_grad():
         for batch in batches:
             inputs, labels = unpack(batch, device)
-            logits = forward(model, inputs, dtypes)
-            labels, n_classes = checked_labels(logits, labels), logits.shape[1]
+            logits = forward(model, inputs)
+            labels, n_classes = check_shapes(logits, labels), logits.shape[1]
             pairs = labels * n_classes + logits.argmax(1)
             confusion = torch.bincount(pairs, minlength=n_classes**2).reshape(n_classes, n_classes)
             part = Evaluation(confusion.numpy(), 0.0)
@@ -219,7 +218,7 @@ def test_the_evaluator_of_the_package_once_broken_is_named(name):
     for line, instead in lines.items():
         assert source.count(line) == 1
         source = source.replace(line, instead)
-    space = vars(evaluation) | {"kept": {}, "model": None, "checked_labels": checked_labels}
+    space = vars(evaluation) | {"kept": {}, "model": None}
     exec(BY_BATCH, space)
     assert audit(space["evaluate"]).ok
     exec(source, space)
@@ -502,7 +501,7 @@ def test_a_scale_that_is_asked_for_refuses_the_other(scale, factor):
 
 @pytest.mark.parametrize(("scale", "factor"), [("fraction", 1), ("percent", 100)])
 def test_a_mistake_is_named_on_the_scale_that_is_asked_for(scale, factor):
-    mean = CATALOGUE["mean-of-batch-means"].variants[0]
+    mean = MISTAKES["mean-of-batch-means"].variants[0]
     assert audit(lambda model, loader: factor * mean(model, loader), scale=scale).mistakes == ("mean-of-batch-means",)
 
 
@@ -748,7 +747,7 @@ def test_an_empty_loader_may_raise_and_a_number_for_it_is_told():
 
 
 def test_labels_in_a_column_are_told_on_either_scale():
-    as_they_come = CATALOGUE["labels-broadcast"].variants[2]
+    as_they_come = MISTAKES["labels-broadcast"].variants[2]
     for scale in (1, 100):
         report = audit(lambda model, loader, scale=scale: scale * as_they_come(model, loader))
         assert report.ok
@@ -817,7 +816,7 @@ def test_a_collate_function_may_change_the_shape_of_the_labels():
         return torch.stack(features), torch.stack(labels).reshape(-1, 1)
 
     assert audit(evaluate, collate_fn=column).ok
-    assert audit(CATALOGUE["labels-broadcast"].variants[2], collate_fn=column).mistakes == ("labels-broadcast",)
+    assert audit(MISTAKES["labels-broadcast"].variants[2], collate_fn=column).mistakes == ("labels-broadcast",)
 
 
 # What is left alone
@@ -851,7 +850,7 @@ def state():
 
 @pytest.mark.parametrize("gradients", [True, False])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("function", [evaluate, spoils_the_state, CATALOGUE["weights-changed"].variants[0]])
+@pytest.mark.parametrize("function", [evaluate, spoils_the_state, MISTAKES["weights-changed"].variants[0]])
 def test_nothing_is_changed(function, dtype, gradients):
     torch.set_default_dtype(dtype)
     torch.set_grad_enabled(gradients)
@@ -905,7 +904,7 @@ def test_an_interruption_passes_through_and_leaves_everything_as_it_was(kind, ca
 
 
 def test_the_caller_may_have_switched_the_gradients_off():
-    with_gradients = CATALOGUE["grad-enabled"].variants[0]
+    with_gradients = MISTAKES["grad-enabled"].variants[0]
     for off in (torch.no_grad, torch.inference_mode):
         with off():
             assert audit(evaluate).advice == ()
@@ -933,7 +932,7 @@ def test_the_default_device_changes_no_report():
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float16])
 def test_the_default_dtype_changes_no_report(dtype):
-    for function in (evaluate, CATALOGUE["mean-of-batch-means"].variants[0]):
+    for function in (evaluate, MISTAKES["mean-of-batch-means"].variants[0]):
         before = audit(function)
         torch.set_default_dtype(dtype)
         after = audit(function)
@@ -975,7 +974,7 @@ def test_the_same_function_gets_the_same_report_twice():
     def noisy(model, loader):
         return accuracy(model, loader) + random.random() + np.random.random() + torch.rand(()).item()  # noqa: NPY002
 
-    for function in (evaluate, noisy, CATALOGUE["train-mode"].variants[0], CATALOGUE["order-dependent"].variants[1]):
+    for function in (evaluate, noisy, MISTAKES["train-mode"].variants[0], MISTAKES["order-dependent"].variants[1]):
         first = audit(function)
         torch.rand(5), np.random.random(5), random.random()  # noqa: NPY002
         second = audit(function)
@@ -1002,7 +1001,7 @@ def counted(number):
     "slug", ["", "counter-overwritten", "divided-by-batches", "train-mode", "top-k-for-accuracy", "order-dependent"]
 )
 def test_the_evidence_is_what_the_function_returned_beside_what_is_right(slug, factor):
-    function, returned = CATALOGUE[slug].variants[0] if slug else accuracy, []
+    function, returned = MISTAKES[slug].variants[0] if slug else accuracy, []
 
     def keeps(model, loader):
         returned.append(factor * function(model, loader))

@@ -101,32 +101,17 @@ def test_the_same_items_come_singly_and_in_batches(sample):
     assert len(list(dataset)) == 20
 
 
-def test_a_batch_is_not_taken_to_pieces(sample, monkeypatch):
-    dataset, stacked = SDSSDataset(sample.head(100)), []
-    monkeypatch.setattr(torch, "stack", lambda *rows, **_: stacked.append(rows))
-    batches = list(DataLoader(dataset, batch_size=32, shuffle=True))
-    assert stacked == []
-    assert sorted(torch.cat([x for x, _ in batches]).tolist()) == sorted(dataset.features.tolist())
+def test_every_row_of_a_shuffled_loader_keeps_its_label(sample):
+    dataset = SDSSDataset(sample.head(100))
     rows = {(*map(float, x), int(y)) for x, y in dataset}
+    batches = DataLoader(dataset, batch_size=32, shuffle=True)
     assert {(*x.tolist(), int(y)) for batch in batches for x, y in zip(*batch, strict=True)} == rows
-
-
-def test_a_collate_function_may_take_some_rows_of_a_batch(sample):
-    loader = DataLoader(SDSSDataset(sample.head(4)), batch_size=4, collate_fn=lambda rows: (len(rows[:3]), rows[:3]))
-    ((count, some),) = loader
-    assert count == 3
-    features, labels = default_collate(list(some))
-    assert features.shape == (3, 5) and labels.shape == (3,)
 
 
 def test_rows_of_a_batch_are_collated_as_any_rows(sample):
     dataset = SDSSDataset(sample.head(20))
-    rows = dataset.__getitems__([4, 1, 4])
-    whole = default_collate(rows)
-    for other in (default_collate(list(rows)), default_collate([dataset[4], dataset[1], dataset[4]])):
-        assert all(torch.equal(a, b) for a, b in zip(whole, other, strict=True))
-        assert type(other) is type(whole) is list
-    assert len(rows) == 3 and torch.equal(rows[-1][0], dataset.features[4])
+    whole, other = default_collate(dataset.__getitems__([4, 1, 4])), default_collate([dataset[at] for at in (4, 1, 4)])
+    assert all(torch.equal(a, b) for a, b in zip(whole, other, strict=True))
     (both,) = DataLoader(ConcatDataset([dataset, dataset]), batch_size=40)
     assert torch.equal(both[0], torch.cat([dataset.features] * 2))
 

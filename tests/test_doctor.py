@@ -16,8 +16,8 @@ import jupyter_client.kernelspec
 import psutil
 import pytest
 
-from sdss_lesson import doctor
 from sdss_lesson.__main__ import main
+from sdss_lesson.support import doctor
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE = ROOT / "data" / "sdss_sample.csv"

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_catalog import CANONICAL, HEADER, ROWS, text_of
 
-from sdss_lesson import CLASSES, FEATURES, catalog, load_sdss
+from sdss_lesson import CLASSES, FEATURES, _sky, catalog, load_sdss
 
 EXAMPLES = int(os.environ.get("SDSS_LESSON_FUZZ", "150"))
 """For each of the tests that draw files; many more of them are for a long night."""
@@ -32,7 +32,7 @@ def check(file, content):
             message = str(error)
             assert type(error) is ValueError
             assert message.startswith(str(file)) and len(message) < len(str(file)) + 3_000
-            assert Path(traceback.extract_tb(error.__traceback__)[-1].filename) == Path(catalog.__file__)
+            assert Path(traceback.extract_tb(error.__traceback__)[-1].filename).parent == Path(catalog.__file__).parent
             assert not caught
             return None
     for warning in caught:
@@ -45,7 +45,7 @@ def check(file, content):
     assert ((frame[FEATURES] >= 0) & (frame[FEATURES] <= 35)).all(axis=None)
     assert frame["ra"].between(0, 360).all() and frame["dec"].between(-90, 90).all()
     assert set(frame["class"]) <= set(CLASSES)
-    assert catalog.identifies(frame["specobjid"].to_numpy(), frame)
+    assert _sky.identifies(frame["specobjid"].to_numpy(), frame)
     return frame
 
 

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from sdss_lesson import evaluate
 from sdss_lesson.mistakes import (
-    CATALOGUE,
+    MISTAKES,
     Mistake,
     changes_between_calls,
     looks_right,
@@ -22,7 +22,7 @@ from sdss_lesson.mistakes import (
 )
 
 NOTEBOOKS = ["01_the_broken_loop", "02_the_fix", "03_leakage", "04_accuracy_per_epoch", "06_bug_hunt"]
-ALL = [(slug, number) for slug, entry in CATALOGUE.items() for number in range(len(entry.variants))]
+ALL = [(slug, number) for slug, entry in MISTAKES.items() for number in range(len(entry.variants))]
 # Eleven rows, in batches of 4, 4 and 3, chosen so that no two variants of a mistake print the same number.
 LABELS = np.array([2, 2, 0, 2, 0, 1, 0, 1, 0, 0, 2])
 PREDICTED = np.array([2, 0, 0, 2, 0, 1, 0, 1, 2, 0, 0])
@@ -44,7 +44,7 @@ def printed(slug, batch_size=4, model=None, data=None, **options):
     """What each variant prints; the model hands its inputs through, unless another is given."""
     data = rows(**options) if data is None else data
     model = nn.Identity() if model is None else model
-    return [variant(copy.deepcopy(model), DataLoader(data, batch_size)) for variant in CATALOGUE[slug].fresh()]
+    return [variant(copy.deepcopy(model), DataLoader(data, batch_size)) for variant in MISTAKES[slug].fresh()]
 
 
 def network():
@@ -73,34 +73,36 @@ def same(before, after):
 def test_every_mistake_of_every_file_is_in_the_catalogue_once():
     files = (too_low, over_one, moves_with_batch_size, changes_between_calls, looks_right)
     listed = [entry for file in files for entry in file.MISTAKES]
-    assert [entry.slug for entry in listed] == list(CATALOGUE)  # in this order, and no slug twice
-    assert listed == list(CATALOGUE.values()) and all(isinstance(entry, Mistake) for entry in listed)
+    assert [entry.slug for entry in listed] == list(MISTAKES)  # in this order, and no slug twice
+    assert listed == list(MISTAKES.values()) and all(isinstance(entry, Mistake) for entry in listed)
     variants = [getattr(variant, "__name__", type(variant).__name__) for entry in listed for variant in entry.variants]
     written = [name for file in files for name in re.findall(r"^(?:def|class) ([A-Za-z]\w+)", getsource(file), re.M)]
     assert sorted(variants) == sorted(written)
 
 
 def test_the_more_general_comes_first():
-    order = list(CATALOGUE)
+    order = list(MISTAKES)
     for general, special in [("counter-overwritten", "counter-reset"), ("train-mode", "weights-changed")]:
         assert order.index(general) < order.index(special)
 
 
-@pytest.mark.parametrize("slug", CATALOGUE)
+@pytest.mark.parametrize("slug", MISTAKES)
 def test_texts_are_sentences(slug):
-    entry = CATALOGUE[slug]
-    for text in (entry.sees, entry.fix):
+    entry = MISTAKES[slug]
+    for text in (entry.symptom, entry.fix):
         assert text[0].isupper() and len(text.split()) > 4, text
         assert "  " not in text
-    assert entry.sees.endswith(".") and entry.prints.endswith(".")
-    assert entry.met == "" or ("https://" in entry.met and entry.met[0].isupper() and "  " not in entry.met)
+    assert entry.symptom.endswith(".") and entry.formula.endswith(".")
+    assert entry.seen_in == "" or (
+        "https://" in entry.seen_in and entry.seen_in[0].isupper() and "  " not in entry.seen_in
+    )
     assert entry.notebook in NOTEBOOKS
     assert entry.variants
 
 
-@pytest.mark.parametrize("slug", CATALOGUE)
+@pytest.mark.parametrize("slug", MISTAKES)
 def test_functions_are_short(slug):
-    for variant in CATALOGUE[slug].variants:
+    for variant in MISTAKES[slug].variants:
         assert getsource(variant if isfunction(variant) else type(variant)).count("\n") <= 16
 
 
@@ -175,7 +177,7 @@ EVEN, EVEN_TRUTH = rows(PREDICTED[:10], LABELS[:10]), (PREDICTED[:10] == LABELS[
 ELSEWHERE = {"counter-overflow", "mode-not-restored", "grad-enabled"} | {
     entry.slug for entry in changes_between_calls.MISTAKES
 }
-COUNTING = [slug for slug in CATALOGUE if slug not in ELSEWHERE]
+COUNTING = [slug for slug in MISTAKES if slug not in ELSEWHERE]
 
 
 @pytest.mark.parametrize("size", [1, 2, 4, 5, 10, 11, 20])
@@ -203,7 +205,7 @@ def test_full_batches_only_is_not_one_batch_short():
     assert full == full_over_all == EVEN_TRUTH and EVEN_TRUTH not in (short, short_over_all)
 
 
-@pytest.mark.parametrize("slug", [slug for slug in CATALOGUE if slug != "labels-broadcast"])
+@pytest.mark.parametrize("slug", [slug for slug in MISTAKES if slug != "labels-broadcast"])
 def test_the_shape_of_the_labels_matters_to_labels_broadcast_only(slug):
     start = nn.Linear(3, 3).double()  # one of the mistakes trains
     flat, column = (printed(slug, model=start, column=column) for column in (False, True))
@@ -217,12 +219,12 @@ def test_the_shape_of_the_labels_matters_to_labels_broadcast_only(slug):
     "slug", ["mean-of-batch-means", "samples-by-batch-size", "counter-overflow", "mode-not-restored", "grad-enabled"]
 )
 def test_right_on_even_batches(slug):
-    assert printed(slug, 5, data=EVEN) == pytest.approx([EVEN_TRUTH] * len(CATALOGUE[slug].variants))
+    assert printed(slug, 5, data=EVEN) == pytest.approx([EVEN_TRUTH] * len(MISTAKES[slug].variants))
 
 
 @pytest.mark.parametrize("slug", ["counter-overwritten", "counter-reset", "last-batch-only", "first-batch-only"])
 def test_right_in_one_batch(slug):
-    assert printed(slug, 11) == [TRUTH] * len(CATALOGUE[slug].variants)
+    assert printed(slug, 11) == [TRUTH] * len(MISTAKES[slug].variants)
 
 
 @pytest.mark.parametrize("slug", ["divided-by-batches", "means-divided-by-rows"])
@@ -272,7 +274,7 @@ def test_train_mode_is_random_or_moves_with_the_batch_size():
 
 
 def test_weights_change_and_the_number_with_them():
-    for variant, part in zip(CATALOGUE["weights-changed"].fresh(), ["0.weight", "1.running_mean"], strict=True):
+    for variant, part in zip(MISTAKES["weights-changed"].fresh(), ["0.weight", "1.running_mean"], strict=True):
         model = network()
         before, rng = state(model), torch.get_rng_state()
         numbers = [variant(model, DataLoader(points(), 8, generator=torch.Generator())) for _ in range(3)]
@@ -285,20 +287,20 @@ def test_weights_change_and_the_number_with_them():
 
 def test_hits_are_counted_before_each_step():
     model = network().eval()
-    trains = CATALOGUE["weights-changed"].fresh()[0]
+    trains = MISTAKES["weights-changed"].fresh()[0]
     number = trains(model, DataLoader(points(), 70))  # one batch: judged before it is learned from
     assert number == evaluate(network(), points()).accuracy != evaluate(model, points()).accuracy
 
 
 def test_state_is_carried_over():
     loader, other = DataLoader(rows(), 4), DataLoader(rows(LABELS), 4)
-    hits, total, both = CATALOGUE["state-carried-over"].fresh()
+    hits, total, both = MISTAKES["state-carried-over"].fresh()
     for call in (1, 2, 3):
         assert hits(nn.Identity(), loader) == pytest.approx(call * TRUTH)
         assert total(nn.Identity(), loader) == pytest.approx(TRUTH / call)
         assert both(nn.Identity(), loader) == pytest.approx(TRUTH)
     assert both(nn.Identity(), other) == pytest.approx((3 * TRUTH + 1) / 4)
-    for variant in CATALOGUE["state-carried-over"].fresh():  # and nothing of it here
+    for variant in MISTAKES["state-carried-over"].fresh():  # and nothing of it here
         assert variant(nn.Identity(), loader) == pytest.approx(TRUTH)
 
 
@@ -306,13 +308,13 @@ def test_order_matters_where_labels_are_read_elsewhere():
     assert printed("order-dependent") == [TRUTH, TRUTH]
     labels = np.arange(300) % 3
     loader = DataLoader(rows(labels, labels), 32, shuffle=True, generator=torch.Generator().manual_seed(0))
-    for variant in CATALOGUE["order-dependent"].fresh():
+    for variant in MISTAKES["order-dependent"].fresh():
         numbers = [variant(nn.Identity(), loader) for _ in range(3)]
         assert len(set(numbers)) > 1 and all(abs(number - 1 / 3) < 0.1 for number in numbers)
 
 
 def test_modes_are_not_restored():
-    leaves, trains = CATALOGUE["mode-not-restored"].variants
+    leaves, trains = MISTAKES["mode-not-restored"].variants
     for variant, was, then in [(leaves, True, False), (trains, False, True)]:
         model = nn.Sequential(nn.Dropout(), nn.Linear(4, 3)).train(was)
         assert variant(model, DataLoader(points(), 8)) == evaluate(model, points()).accuracy
@@ -326,7 +328,7 @@ def test_only_the_slug_that_says_so_leaves_a_trace(slug, number):
     model.register_forward_hook(lambda module, _, out: calls.append((module[3].training, torch.is_grad_enabled())))
     loader = DataLoader(points(), 8, generator=torch.Generator())
     before, rng, grad = state(model), torch.get_rng_state(), torch.is_grad_enabled()
-    CATALOGUE[slug].fresh()[number](model, loader)
+    MISTAKES[slug].fresh()[number](model, loader)
     changes = slug in ("weights-changed", "mode-not-restored") or (slug, number) == ("train-mode", 1)
     assert same(before, state(model)) != changes
     assert torch.equal(rng, torch.get_rng_state()) == (slug != "train-mode")
@@ -340,5 +342,5 @@ def test_modes_come_back_after_an_error(slug, number):
     model, data = network(), TensorDataset(torch.zeros(10, 5), torch.zeros(10).long())  # a column too many
     before = state(model)[1]
     with pytest.raises(RuntimeError):
-        CATALOGUE[slug].fresh()[number](model, DataLoader(data, 4))
+        MISTAKES[slug].fresh()[number](model, DataLoader(data, 4))
     assert state(model)[1] == before or slug == "mode-not-restored"

@@ -19,7 +19,7 @@ from sdss_lesson import (
     load_model,
     save_model,
 )
-from sdss_lesson.distributed_evaluate import main
+from sdss_lesson.scale.evaluate import main
 
 pytest.importorskip("pyarrow", reason="pyarrow is in the extra 'big'.")
 ROOT = Path(__file__).resolve().parents[1]
@@ -189,7 +189,7 @@ def test_what_is_no_model_file_is_an_error_and_nothing_in_it_is_run(tmp_path, mo
 
 def torchrun(size, *words):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={size}"]
-    command += ["-m", "sdss_lesson.distributed_evaluate", *map(str, words)]
+    command += ["-m", "sdss_lesson.scale.evaluate", *map(str, words)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
 
 

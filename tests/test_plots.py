@@ -100,7 +100,7 @@ FIGURES = {
     "trace of 63": lambda: trace(*[30] * 62, 15),
     "trace of 1": lambda: trace(12),
     "trace of none": lambda: trace(0, 0),
-    **{f"strip {n} {b}": lambda n=n, b=b: plots.test_strip(HITS[:n], b)
+    **{f"strip {n} {b}": lambda n=n, b=b: plots.row_strip(HITS[:n], b)
        for n, b in [(2000, 32), (200, 32), (2000, 500), (2000, 700), (2000, 1999), (2000, 2000), (200, 13), (75, 32)]},
     "floor": lambda: plots.floor_and_cloud(SETTINGS.drop(columns="true")),
     "cloud": lambda: plots.floor_and_cloud(SETTINGS, 0.008),
@@ -272,7 +272,7 @@ def test_counter_trace_ends_with_its_labelled_values(hits):
 @pytest.mark.parametrize(("n", "batch_size"), [(2000, 32), (200, 32), (2000, 2000), (2000, 700), (96, 32), (5, 1)])
 def test_strip_greys_out_all_but_the_last_batch(n, batch_size):
     hits = HITS[:n]
-    axes = plots.test_strip(hits, batch_size)
+    axes = plots.row_strip(hits, batch_size)
     last = last_batch(n, np.array(batch_size))
     drawn = cells(axes)
     reading_order = [drawn[place] for place in sorted(drawn, key=lambda place: place[::-1])]
@@ -292,7 +292,7 @@ def test_strip_greys_out_all_but_the_last_batch(n, batch_size):
 
 
 def test_a_miss_differs_from_a_hit_in_size():
-    (grid,) = plots.test_strip(np.array([True, False]), 2).collections
+    (grid,) = plots.row_strip(np.array([True, False]), 2).collections
     full, small = (np.ptp(path.vertices[:, 0]) for path in grid.get_paths())
     assert full > 1.5 * small
 

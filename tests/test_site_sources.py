@@ -12,7 +12,7 @@ import torch
 from sdss_lesson import __all__ as public
 from sdss_lesson import audit
 from sdss_lesson.evaluation import eval_mode
-from sdss_lesson.mistakes import CATALOGUE
+from sdss_lesson.mistakes import MISTAKES
 from tools import site
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -103,10 +103,10 @@ def test_the_gallery_tells_all_of_each_mistake(sources):
     texts = {symptom: (sources / "mistakes" / f"{symptom}.md").read_text("utf-8") for symptom in site.SYMPTOMS}
     assert texts["over_one"].startswith("# My accuracy is over 100 %\n")
     gallery = "\n".join(texts.values())
-    for slug, mistake in CATALOGUE.items():
+    for slug, mistake in MISTAKES.items():
         assert gallery.count(f"\n## {slug}\n") == 1
         told = gallery.partition(f"\n## {slug}\n")[2].partition("\n## ")[0]
-        for words in (mistake.sees, mistake.prints, mistake.fix, mistake.met):
+        for words in (mistake.symptom, mistake.formula, mistake.fix, mistake.seen_in):
             assert site.plain(words) in told
         assert f"(../notebooks/{mistake.notebook}.ipynb)" in told
         (block,) = re.findall(r"```\{code-block\} python\n:emphasize-lines: ([\d,]+)\n\n(.*?)```", told, re.DOTALL)
@@ -121,8 +121,10 @@ def test_the_gallery_tells_all_of_each_mistake(sources):
 def test_the_gallery_opens_with_all_that_can_be_seen(sources):
     text = (sources / "mistakes" / "by-symptom.txt").read_text("utf-8")
     assert "include} mistakes/by-symptom.txt" in (sources / "mistakes.md").read_text("utf-8")
-    for slug, mistake in CATALOGUE.items():
-        (page,) = re.findall(rf"- {re.escape(site.plain(mistake.sees))} \[{slug}\]\((mistakes/\w+\.md)#{slug}\)", text)
+    for slug, mistake in MISTAKES.items():
+        (page,) = re.findall(
+            rf"- {re.escape(site.plain(mistake.symptom))} \[{slug}\]\((mistakes/\w+\.md)#{slug}\)", text
+        )
         assert f"\n## {slug}\n" in (sources / page).read_text("utf-8")
 
 

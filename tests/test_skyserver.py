@@ -23,9 +23,10 @@ from urllib.parse import parse_qs, urlsplit
 import pandas as pd
 import pytest
 
-from sdss_lesson import load_sdss, skyserver, split_by_object
+from sdss_lesson import load_sdss, split_by_object
 from sdss_lesson.__main__ import main
-from sdss_lesson.skyserver import FetchError, fetch
+from sdss_lesson.support import skyserver
+from sdss_lesson.support.skyserver import FetchError, fetch
 
 astroquery_sdss = pytest.importorskip("astroquery.sdss")
 
@@ -510,7 +511,7 @@ from pathlib import Path
 sys.modules["sdss_lesson"] = types.ModuleType("sdss_lesson")  # the two rooms that it needs, without torch
 sys.modules["sdss_lesson"].__path__ = [sys.argv[3] + "/sdss_lesson"]
 from astroquery.sdss import conf
-from sdss_lesson import skyserver
+from sdss_lesson.support import skyserver
 conf.skyserver_baseurl = sys.argv[1]
 steps = int(sys.argv[2])
 def step(function):

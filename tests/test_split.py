@@ -149,3 +149,9 @@ def test_real_rows_are_split_to_one_row_a_class(real_csv):
     check_nothing_lost(frame, split)
     gap = split.test["class"].value_counts() - 0.2 * frame["class"].value_counts()
     assert (gap.abs() <= 1).all()
+
+
+def test_a_category_that_no_row_has_is_no_class(sample):
+    names = pd.Categorical(sample["class"], categories=[*CLASSES, "UNKNOWN"])
+    found, expected = split_by_object(sample.assign(**{"class": names})), split_by_object(sample)
+    assert all(getattr(found, name).index.equals(getattr(expected, name).index) for name in ("train", "val", "test"))

@@ -117,7 +117,7 @@ def test_validation_changes_nothing_about_the_training(kind):
         train, val = loaders(kind)
         model = network()
         torch.manual_seed(3)
-        history = fit(model, train, epochs=4, lr=1e-2, val_loader=val if validated else None)
+        history = fit(model, train, epochs=4, lr=1e-2, val_data=val if validated else None)
         outcomes.append((weights(model), history.to_frame(), torch.get_rng_state()))
     (plain, table, state), (with_val, table_with_val, state_with_val) = outcomes
     assert torch.equal(plain, with_val)
@@ -138,7 +138,7 @@ def test_the_training_loader_is_shuffled_anew_in_each_epoch():
             return super().forward(x)
 
     train, val = loaders("one generator")
-    fit(Watch(3, 4, 3), train, epochs=4, val_loader=val)
+    fit(Watch(3, 4, 3), train, epochs=4, val_data=val)
     firsts = orders[::6]
     assert len(orders) == 24
     assert len(set(firsts)) == 4
@@ -149,7 +149,7 @@ def test_the_validation_columns_are_what_evaluate_says():
     for epochs in (1, 3):
         model = network()
         torch.manual_seed(0)
-        last = fit(model, train, epochs=epochs, val_loader=val)[-1]
+        last = fit(model, train, epochs=epochs, val_data=val)[-1]
         after = evaluate(model, val)
         assert (last.val_loss, last.val_accuracy) == (after.loss, after.accuracy)
 
@@ -163,7 +163,7 @@ def test_a_validation_that_raises_puts_the_generator_back():
             network(),
             [rows().tensors],
             epochs=1,
-            val_loader=DataLoader(spoilt, shuffle=True, batch_size=9, generator=generator),
+            val_data=DataLoader(spoilt, shuffle=True, batch_size=9, generator=generator),
         )
     assert torch.equal(generator.get_state(), before)
 
@@ -187,13 +187,13 @@ def test_each_epoch_trains_in_train_mode_and_so_does_the_model_end():
             return super().forward(x)
 
     model = Watch(3, 4, 3).eval()
-    fit(model, [rows().tensors], epochs=2, val_loader=[rows(9).tensors])
+    fit(model, [rows().tensors], epochs=2, val_data=[rows(9).tensors])
     assert seen == [True, False, True, False]
     assert model.training
 
 
 def test_the_history_turns_into_a_table():
-    history = fit(network(), [rows().tensors], epochs=2, val_loader=rows(10))
+    history = fit(network(), [rows().tensors], epochs=2, val_data=rows(10))
     table = history.to_frame()
     assert isinstance(history, History)
     assert list(table.columns) == COLUMNS
@@ -240,9 +240,7 @@ def test_the_lesson_learns(split):
     torch.manual_seed(0)
     scaler = StandardScaler().fit(split.train[["u", "g", "r", "i", "z"]])
     train, val = (SDSSDataset(part, scaler=scaler) for part in (split.train, split.val))
-    history = fit(
-        NeuralNet(5, 16, 3), DataLoader(train, batch_size=32, shuffle=True), epochs=5, lr=1e-2, val_loader=val
-    )
+    history = fit(NeuralNet(5, 16, 3), DataLoader(train, batch_size=32, shuffle=True), epochs=5, lr=1e-2, val_data=val)
     assert history[-1].val_accuracy > 0.85
     assert history[-1].train_loss < history[0].train_loss
 
@@ -256,3 +254,16 @@ def test_the_bar_is_drawn_on_stderr_unless_quiet(monkeypatch, capsys, quiet):
     assert ("training" in drawn.getvalue() and "letters" in drawn.getvalue()) is not quiet
     assert (drawn.getvalue() == "") is quiet
     assert capsys.readouterr().out == ""
+
+
+def test_parts_of_a_history_are_histories():
+    history = fit(network(), DataLoader(rows(), batch_size=32), epochs=3)
+    for part, epochs in [
+        (history[:1], [1]),
+        (history[1:], [2, 3]),
+        (history + history[:1], [1, 2, 3, 1]),
+        (history * 2, [1, 2, 3] * 2),
+        (history.copy(), [1, 2, 3]),
+    ]:
+        assert isinstance(part, History) and part.to_frame()["epoch"].tolist() == epochs
+    assert history[-1] == history[2] and next(reversed(history)).epoch == 3

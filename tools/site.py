@@ -15,7 +15,7 @@ from pathlib import Path
 
 import nbformat
 
-from sdss_lesson.mistakes import CATALOGUE, Mistake
+from sdss_lesson.mistakes import MISTAKES, Mistake
 from tools import address
 from tools.kernel import ROOT
 
@@ -109,7 +109,7 @@ def gallery(symptom: str, right: str) -> str:
     title, asked, others = SYMPTOMS[symptom]
     typed = dict.fromkeys(phrase.replace(" %", sign) for phrase in (title, *asked) for sign in (" %", "%"))
     module = sys.modules[f"sdss_lesson.mistakes.{symptom}"]
-    pages = {m.slug: m.variants[0].__module__.rpartition(".")[2] for m in CATALOGUE.values()}
+    pages = {m.slug: m.variants[0].__module__.rpartition(".")[2] for m in MISTAKES.values()}
     lines = [
         f"# {title}",
         module.__doc__ or "",
@@ -128,18 +128,18 @@ def gallery(symptom: str, right: str) -> str:
         marked = [number for number, differs in enumerate(other, 1) if differs]
         lines += [
             f"## {mistake.slug}",
-            f"**What you see.** {plain(mistake.sees)}",
-            f"**What is printed.** {plain(mistake.prints)}",
+            f"**What you see.** {plain(mistake.symptom)}",
+            f"**What is printed.** {plain(mistake.formula)}",
             f"```{{code-block}} python\n:emphasize-lines: {','.join(map(str, marked))}\n\n{text}\n```",
             f"**How to mend it.** {plain(mistake.fix)}",
             f"**Explained in** [`{mistake.notebook}`](../notebooks/{mistake.notebook}.ipynb)",
         ]
-        if mistake.met:
-            lines.append(f"**Met in public.** {plain(mistake.met)}")
-    more = [m for m in CATALOGUE.values() if pages[m.slug] != symptom and re.search(others, f"{m.sees} {m.prints}")]
+        if mistake.seen_in:
+            lines.append(f"**Met in public.** {plain(mistake.seen_in)}")
+    more = [m for m in MISTAKES.values() if pages[m.slug] != symptom and re.search(others, f"{m.symptom} {m.formula}")]
     if more:
         lines.append("Others may show it, too:")
-        lines.append("\n".join(f"- [{m.slug}]({pages[m.slug]}.md#{m.slug}): {plain(m.sees)}" for m in more))
+        lines.append("\n".join(f"- [{m.slug}]({pages[m.slug]}.md#{m.slug}): {plain(m.symptom)}" for m in more))
     return "\n\n".join(lines) + "\n"
 
 
@@ -148,14 +148,14 @@ def by_symptom() -> str:
     lines = []
     for symptom, (title, _, _) in SYMPTOMS.items():
         lines.append(f"**[{title}](mistakes/{symptom}.md)**\n")
-        lines += [f"- {plain(m.sees)} [{m.slug}](mistakes/{symptom}.md#{m.slug})" for m in of(symptom)]
+        lines += [f"- {plain(m.symptom)} [{m.slug}](mistakes/{symptom}.md#{m.slug})" for m in of(symptom)]
         lines.append("")
     return "\n".join(lines)
 
 
 def of(symptom: str) -> list[Mistake]:
     """The mistakes of one file."""
-    return [m for m in CATALOGUE.values() if m.variants[0].__module__.endswith(f".{symptom}")]
+    return [m for m in MISTAKES.values() if m.variants[0].__module__.endswith(f".{symptom}")]
 
 
 def plain(text: str) -> str:

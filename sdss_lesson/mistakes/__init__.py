@@ -9,10 +9,10 @@ from sdss_lesson.mistakes.mistake import Evaluator, Mistake
 
 # The order matters to who looks for the first that fits: where two cannot be told apart from outside, the more general
 # one comes first.
-CATALOGUE: dict[str, Mistake] = {
+MISTAKES: dict[str, Mistake] = {
     mistake.slug: mistake
     for symptom in (too_low, over_one, moves_with_batch_size, changes_between_calls, looks_right)
     for mistake in symptom.MISTAKES
 }
 
-__all__ = ["CATALOGUE", "Evaluator", "Mistake"]
+__all__ = ["MISTAKES", "Evaluator", "Mistake"]

@@ -117,40 +117,40 @@ def labels_of_a_second_pass(model: nn.Module, loader: DataLoader[Any]) -> float:
 MISTAKES = (
     Mistake(
         slug="train-mode",
-        sees="Dropout gives another number at each call; with BatchNorm the number moves with the batch size.",
-        prints="The accuracy of the network in training mode; right for a network without such layers.",
+        symptom="Dropout gives another number at each call; with BatchNorm the number moves with the batch size.",
+        formula="The accuracy of the network in training mode; right for a network without such layers.",
         fix="Call model.eval() before the loop, and model.train() before the next epoch of training.",
-        met="A course: https://github.com/udacity/deep-learning-v2-pytorch/issues/3; published code: "
+        seen_in="A course: https://github.com/udacity/deep-learning-v2-pytorch/issues/3; published code: "
         "https://github.com/microsoft/robustdg/issues/30",
         notebook="04_accuracy_per_epoch",
         variants=(no_eval, train_for_eval),
     ),
     Mistake(
         slug="weights-changed",
-        sees="The number climbs or drifts from call to call, though nobody trains in between.",
-        prints="sum(hits_b) / n, each batch judged by another network; every call leaves the network changed.",
+        symptom="The number climbs or drifts from call to call, though nobody trains in between.",
+        formula="sum(hits_b) / n, each batch judged by another network; every call leaves the network changed.",
         fix="A test loop only looks: no optimizer, no backward(), model.eval() and torch.no_grad().",
-        met="Training scripts that step in validation, too: https://github.com/SKrisanski/FSCT/issues/12 "
+        seen_in="Training scripts that step in validation, too: https://github.com/SKrisanski/FSCT/issues/12 "
         "and https://github.com/NifTK/NiftyNet/issues/28",
         notebook="04_accuracy_per_epoch",
         variants=(trains_on_the_test_rows, moves_the_statistics),
     ),
     Mistake(
         slug="state-carried-over",
-        sees="The first call is right; later ones grow over 1, shrink, or mix in the networks of earlier epochs.",
-        prints="At call k: the hits of all calls / n, or the hits of this one / (k n), or all hits / all rows so far.",
+        symptom="The first call is right; later ones grow over 1, shrink, or mix in the networks of earlier epochs.",
+        formula="At call k: the hits of all calls / n, or the hits of this one / (k n), or all hits / all rows so far.",
         fix="Set the counters to 0 inside the function, or call metric.reset() before each pass.",
-        met="Metrics that nobody reset: https://github.com/JetBrains-Research/code2seq/pull/112",
+        seen_in="Metrics that nobody reset: https://github.com/JetBrains-Research/code2seq/pull/112",
         notebook="06_bug_hunt",
         variants=(HitsCarriedOver(), TotalCarriedOver(), BothCarriedOver()),
     ),
     Mistake(
         slug="order-dependent",
-        sees="The number is right until somebody shuffles the test loader; then it is like guessing, and changes.",
-        prints="The share of rows whose prediction equals the label of the row that stands at its place in another "
+        symptom="The number is right until somebody shuffles the test loader; then it is like guessing, and changes.",
+        formula="The share of rows whose prediction equals the label of the row that stands at its place in another "
         "order.",
         fix="Compare a prediction with the label that came in the same batch: for inputs, labels in loader: ...",
-        met="A notebook that shuffled the test set and printed 10 % for 57 %: "
+        seen_in="A notebook that shuffled the test set and printed 10 % for 57 %: "
         "https://github.com/ck37/coral-ordinal/issues/6",
         notebook="06_bug_hunt",
         variants=(labels_of_the_dataset, labels_of_a_second_pass),

@@ -154,29 +154,29 @@ def top_5(model: nn.Module, loader: DataLoader[Any]) -> float:
 MISTAKES = (
     Mistake(
         slug="mode-not-restored",
-        sees="The number is right; afterwards training runs in eval mode, or layers set to eval() no longer are.",
-        prints="The true accuracy.",
+        symptom="The number is right; afterwards training runs in eval mode, or layers set to eval() no longer are.",
+        formula="The true accuracy.",
         fix="Call model.train() before each epoch; in a function for others, put back module.training of every module.",
-        met="Published code that validated within an epoch: https://github.com/fartashf/vsepp/issues/4",
+        seen_in="Published code that validated within an epoch: https://github.com/fartashf/vsepp/issues/4",
         notebook="04_accuracy_per_epoch",
         variants=(eval_and_no_way_back, always_back_to_train),
     ),
     Mistake(
         slug="grad-enabled",
-        sees="The number is right; the evaluation is slow and takes the memory of a training step.",
-        prints="The true accuracy.",
+        symptom="The number is right; the evaluation is slow and takes the memory of a training step.",
+        formula="The true accuracy.",
         fix="Put the loop under with torch.no_grad():",
-        met="A library that ran out of memory in validation: https://github.com/skorch-dev/skorch/issues/218",
+        seen_in="A library that ran out of memory in validation: https://github.com/skorch-dev/skorch/issues/218",
         notebook="04_accuracy_per_epoch",
         variants=(with_gradients,),
     ),
     Mistake(
         slug="integer-truncation",
-        sees="The number is 0 unless the network is perfect, or it knows whole per cents only.",
-        prints="hits // n; or hits / n cut or rounded to two digits; or sum(n_b (hits_b // n_b)) / n, in whole numbers "
-        "or in per cent.",
+        symptom="The number is 0 unless the network is perfect, or it knows whole per cents only.",
+        formula="hits // n; or hits / n cut or rounded to two digits; or sum(n_b (hits_b // n_b)) / n, in whole "
+        "numbers or in per cent.",
         fix="Divide with /, and leave rounding to the print: f'{n_correct / n_samples:.4f}'",
-        met="A tutorial of PyTorch, which printed Acc: 0.0000: https://github.com/pytorch/tutorials/pull/227",
+        seen_in="A tutorial of PyTorch, which printed Acc: 0.0000: https://github.com/pytorch/tutorials/pull/227",
         notebook="06_bug_hunt",
         variants=(
             floor_division,
@@ -188,11 +188,11 @@ MISTAKES = (
     ),
     Mistake(
         slug="counter-overflow",
-        sees="The number is right on a small test set; on a larger one it is far too low, or below 0.",
-        prints="hits as the type holds them / n: in uint8, 0 comes after 255; in int8, -128 after 127; in int16, -32768"
-        " after 32767; float16 rounds above 2048, bfloat16 above 256.",
+        symptom="The number is right on a small test set; on a larger one it is far too low, or below 0.",
+        formula="hits as the type holds them / n: in uint8, 0 comes after 255; in int8, -128 after 127; in int16, "
+        "-32768 after 32767; float16 rounds above 2048, bfloat16 above 256.",
         fix="Count in Python numbers or in int64: n_correct += (predictions == labels).sum().item()",
-        met="The MNIST example of PyTorch, with hits modulo 256: https://github.com/pytorch/examples/pull/313",
+        seen_in="The MNIST example of PyTorch, with hits modulo 256: https://github.com/pytorch/examples/pull/313",
         notebook="06_bug_hunt",
         variants=(
             counted_in_uint8,
@@ -205,19 +205,19 @@ MISTAKES = (
     ),
     Mistake(
         slug="macro-average",
-        sees="The number differs from hits / n although no knob of the loader moves it; on even classes it is right.",
-        prints="The mean over the classes of hits of the class / rows of the class.",
+        symptom="The number differs from hits / n, and no knob of the loader moves it; on even classes it is right.",
+        formula="The mean over the classes of hits of the class / rows of the class.",
         fix="Say which of the two you mean, and ask for it: MulticlassAccuracy(num_classes=3, average='micro')",
-        met="The default of a metrics library: https://github.com/Lightning-AI/torchmetrics/issues/2320",
+        seen_in="The default of a metrics library: https://github.com/Lightning-AI/torchmetrics/issues/2320",
         notebook="02_the_fix",
         variants=(mean_over_classes,),
     ),
     Mistake(
         slug="top-k-for-accuracy",
-        sees="The number is too good, and no knob of the loader moves it; with few classes it is near 1.",
-        prints="The share of rows whose label is among the k largest logits; 1 where there are k classes or fewer.",
+        symptom="The number is too good, and no knob of the loader moves it; with few classes it is near 1.",
+        formula="The share of rows whose label is among the k largest logits; 1 where there are k classes or fewer.",
         fix="Count a row when the largest logit is that of its label: model(inputs).argmax(1)",
-        met="",
+        seen_in="",
         notebook="06_bug_hunt",
         variants=(top_2, top_5),
     ),

@@ -19,13 +19,13 @@ class Mistake:
     ----------
     slug
         Its name.
-    sees
+    symptom
         What somebody sees who has made it.
-    prints
+    formula
         The number that `variants` print. n is all rows, n_b the rows of a batch, hits_b the right answers in it.
     fix
         How to mend it.
-    met
+    seen_in
         Where it has been met in public, with an address; empty where we know of no place.
     notebook
         The notebook of this series that explains it.
@@ -35,10 +35,10 @@ class Mistake:
     """
 
     slug: str
-    sees: str
-    prints: str
+    symptom: str
+    formula: str
     fix: str
-    met: str
+    seen_in: str
     notebook: str
     variants: tuple[Evaluator, ...]
 

@@ -139,62 +139,62 @@ def one_batch_short_over_all_rows(model: nn.Module, loader: DataLoader[Any]) -> 
 MISTAKES = (
     Mistake(
         slug="last-batch-only",
-        sees="The number leaps with the batch size, and times the rows of the last batch it is a whole number.",
-        prints="hits_last / n_last.",
+        symptom="The number leaps with the batch size, and times the rows of the last batch it is a whole number.",
+        formula="hits_last / n_last.",
         fix="Add to both counters instead of setting them: n_correct += ..., n_samples += ...",
-        met="A tutorial of PyTorch: https://github.com/pytorch/tutorials/issues/522; published code: "
+        seen_in="A tutorial of PyTorch: https://github.com/pytorch/tutorials/issues/522; published code: "
         "https://github.com/muhanzhang/pytorch_DGCNN/issues/5",
         notebook="01_the_broken_loop",
         variants=(last_batch_only,),
     ),
     Mistake(
         slug="first-batch-only",
-        sees="The number leaps with the batch size, and the evaluation is over at once.",
-        prints="hits_first / n_first; hits_first / n where it is divided by all rows.",
+        symptom="The number leaps with the batch size, and the evaluation is over at once.",
+        formula="hits_first / n_first; hits_first / n where it is divided by all rows.",
         fix="Go through the whole loader, and return after the loop, not inside it.",
-        met="",
+        seen_in="",
         notebook="06_bug_hunt",
         variants=(first_batch_only, return_inside_the_loop),
     ),
     Mistake(
         slug="mean-of-batch-means",
-        sees="The number times n is no whole number, and uneven batches move it a little, or much if rows are sorted.",
-        prints="sum(hits_b / n_b) / number of batches.",
+        symptom="The number times n is not whole, and uneven batches move it a little, or much if rows are sorted.",
+        formula="sum(hits_b / n_b) / number of batches.",
         fix="Add up hits and rows, and divide once: n_correct += ..., n_samples += len(labels), then the quotient.",
-        met="A reference of MLPerf, where the number decides when to stop: "
+        seen_in="A reference of MLPerf, where the number decides when to stop: "
         "https://github.com/mlcommons/training/issues/89",
         notebook="02_the_fix",
         variants=(mean_of_batch_means,),
     ),
     Mistake(
         slug="running-mean-of-two",
-        sees="The number follows the last few batches, and the order of the rows moves it.",
-        prints="acc = (acc + hits_b / n_b) / 2 from 0 or from the first batch on, so that the last batch has half of "
+        symptom="The number follows the last few batches, and the order of the rows moves it.",
+        formula="acc = (acc + hits_b / n_b) / 2 from 0 or from the first batch on, so that the last batch has half of "
         "the weight; or acc = 0.9 acc + 0.1 hits_b / n_b.",
         fix="Add up hits and rows, and divide once, after the loop.",
-        met="Published code whose last smoothed value passed for the test accuracy: "
+        seen_in="Published code whose last smoothed value passed for the test accuracy: "
         "https://github.com/human-analysis/pytorchnet/issues/6",
         notebook="02_the_fix",
         variants=(mean_of_two_from_zero, mean_of_two_from_the_first, moving_average),
     ),
     Mistake(
         slug="samples-by-batch-size",
-        sees="The number is right where the batch size divides the rows, and too low or too high elsewhere.",
-        prints="hits / (batch size x number of batches), or hits / (n_last x number of batches), which may be over 1, "
+        symptom="The number is right where the batch size divides the rows, and too low or too high elsewhere.",
+        formula="hits / (batch size x number of batches), or hits / (n_last x number of batches), which may be over 1, "
         "or sum(hits_b / n_b x batch size) / n.",
         fix="Count the rows that came, full batch or not: n_samples += len(labels)",
-        met="CIFAR-10 code that weighs a short batch like a full one: "
+        seen_in="CIFAR-10 code that weighs a short batch like a full one: "
         "https://github.com/mitmul/chainer-cifar10/issues/1",
         notebook="06_bug_hunt",
         variants=(batches_times_batch_size, batches_times_last_batch, means_times_batch_size),
     ),
     Mistake(
         slug="last-batch-dropped",
-        sees="The number moves with the batch size, and changing the labels of the last rows does not change it.",
-        prints="hits without those of the last batch / n, or / the rows of the other batches; where only full batches "
+        symptom="The number moves with the batch size, and changing the labels of the last rows does not change it.",
+        formula="hits without those of the last batch / n, or / the rows of the other batches; where only full batches "
         "count, right if the batch size divides the rows.",
         fix="Let every batch count: drop_last=False in the loader, and a loop over all of it.",
-        met="Published forecasting code: https://github.com/thuml/Autoformer/issues/104; over all rows: "
+        seen_in="Published forecasting code: https://github.com/thuml/Autoformer/issues/104; over all rows: "
         "https://github.com/uclnlp/jack/issues/174",
         notebook="06_bug_hunt",
         variants=(

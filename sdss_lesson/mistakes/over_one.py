@@ -60,22 +60,22 @@ def divided_by_batches(model: nn.Module, loader: DataLoader[Any]) -> float:
 MISTAKES = (
     Mistake(
         slug="labels-broadcast",
-        sees="The number is far over 1, nearly doubles with the batch size, and n times it is whole; a mean of such "
+        symptom="The number is far over 1, nearly doubles with the batch size, and n times it is whole; a mean of such "
         "batches is like guessing.",
-        prints="sum(pairs_b) / n, where pairs_b counts every prediction of the batch against every label of it; or "
+        formula="sum(pairs_b) / n, where pairs_b counts every prediction of the batch against every label of it; or "
         "sum(pairs_b / n_b) / n where a mean is taken.",
         fix="Give both the shape (N,) before you compare them: labels = labels.flatten()",
-        met="A test of traja, with an accuracy over 1: https://github.com/traja-team/traja/issues/57; as "
+        seen_in="A test of traja, with an accuracy over 1: https://github.com/traja-team/traja/issues/57; as "
         "a mean: https://github.com/935963004/LaBraM/issues/15",
         notebook="02_the_fix",
         variants=(labels_as_a_column, mean_over_the_matrix, labels_as_they_come, predictions_as_a_column),
     ),
     Mistake(
         slug="divided-by-batches",
-        sees="The number is over 1, nearly doubles with the batch size, and the number of batches times it is whole.",
-        prints="hits / number of batches.",
+        symptom="The number is over 1, and nearly doubles with the batch size; times the batches it is whole.",
+        formula="hits / number of batches.",
         fix="Divide by the rows: n_samples += len(labels) in the loop, n_correct / n_samples after it.",
-        met="An example of MLflow, which logged 12 to 13 for 0.75 to 0.8: "
+        seen_in="An example of MLflow, which logged 12 to 13 for 0.75 to 0.8: "
         "https://github.com/mlflow/mlflow-torchserve/pull/57",
         notebook="02_the_fix",
         variants=(divided_by_batches,),

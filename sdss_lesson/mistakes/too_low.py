@@ -119,48 +119,48 @@ def outputs_of_the_batch_before(model: nn.Module, loader: DataLoader[Any]) -> fl
 MISTAKES = (
     Mistake(
         slug="counter-overwritten",
-        sees="The number is at most last batch / all rows, or over 1, and jumps with the batch size of the loader.",
-        prints="hits_last / n where the hits are overwritten; hits / n_last where the total is.",
+        symptom="The number is at most last batch / all rows, or over 1, and jumps with the batch size of the loader.",
+        formula="hits_last / n where the hits are overwritten; hits / n_last where the total is.",
         fix="Add to both counters instead of setting them: n_correct += ..., n_samples += ...",
-        met="The tutorial of Chainer: https://github.com/chainer/chainer/issues/777 (sum_accuracy = ... "
+        seen_in="The tutorial of Chainer: https://github.com/chainer/chainer/issues/777 (sum_accuracy = ... "
         "beside sum_loss += ...).",
         notebook="01_the_broken_loop",
         variants=(hits_overwritten, total_overwritten),
     ),
     Mistake(
         slug="counter-reset",
-        sees="The number is at most last batch / all rows, or over 1, although the loop says +=.",
-        prints="hits_last / n where the hits are zeroed for each batch; hits / n_last where the total is.",
+        symptom="The number is at most last batch / all rows, or over 1, although the loop says +=.",
+        formula="hits_last / n where the hits are zeroed for each batch; hits / n_last where the total is.",
         fix="Set the counters to 0 once, before the loop over the batches.",
-        met="",
+        seen_in="",
         notebook="01_the_broken_loop",
         variants=(hits_reset, total_reset),
     ),
     Mistake(
         slug="means-divided-by-rows",
-        sees="The number is about the true one divided by the batch size; a batch size of 1 makes it right.",
-        prints="sum(hits_b / n_b) / n.",
+        symptom="The number is about the true one divided by the batch size; a batch size of 1 makes it right.",
+        formula="sum(hits_b / n_b) / n.",
         fix="Add up hits, not the accuracies of batches: n_correct += (predictions == labels).sum().item()",
-        met="A textbook on PyTorch, page 397: https://github.com/rasbt/machine-learning-book/issues/93",
+        seen_in="A textbook on PyTorch, page 397: https://github.com/rasbt/machine-learning-book/issues/93",
         notebook="02_the_fix",
         variants=(means_divided_by_rows,),
     ),
     Mistake(
         slug="wrong-argmax-dim",
-        sees="The number is like guessing, or near 0; for argmax() and [0].argmax() a batch size of 1 makes it right.",
-        prints="The share of labels that equal one number: the place of the largest logit in the whole batch, or the "
+        symptom="The number is like guessing or near 0; for argmax() and [0].argmax() batch size 1 makes it right.",
+        formula="The share of labels that equal one number: the place of the largest logit in the whole batch, or the "
         "prediction for its first row; or that of rows whose number in the batch equals a label.",
         fix="Take the argmax over the classes, for each row: model(inputs).argmax(1)",
-        met="A training script for CLIP: https://github.com/Zasder3/train-CLIP/issues/6",
+        seen_in="A training script for CLIP: https://github.com/Zasder3/train-CLIP/issues/6",
         notebook="06_bug_hunt",
         variants=(argmax_of_the_batch, argmax_of_the_first_row, argmax_over_rows),
     ),
     Mistake(
         slug="stale-variable",
-        sees="The number is like guessing, whatever the network learned; one batch with all rows may be right.",
-        prints="The share of labels that equal the prediction for a row of another batch.",
+        symptom="The number is like guessing, whatever the network learned; one batch with all rows may be right.",
+        formula="The share of labels that equal the prediction for a row of another batch.",
         fix="Compute the outputs from the variable of this loop, before they are compared: outputs = model(inputs)",
-        met="The validation of metatrain, whose loss was that of the last training batch: "
+        seen_in="The validation of metatrain, whose loss was that of the last training batch: "
         "https://github.com/metatensor/metatrain/pull/160",
         notebook="06_bug_hunt",
         variants=(outputs_of_the_first_batch, outputs_of_the_batch_before),

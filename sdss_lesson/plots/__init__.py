@@ -9,7 +9,7 @@ from sdss_lesson.plots.counting import against_batch_size, by_rank, counter_trac
 from sdss_lesson.plots.epochs import band, runs_per_epoch, two_curves
 from sdss_lesson.plots.leakage import duplicated_share, honest_and_leaky
 from sdss_lesson.plots.protocol import intervals, recalls, search, winners
-from sdss_lesson.plots.rows import colour_colour, label_shapes, test_strip
+from sdss_lesson.plots.rows import colour_colour, label_shapes, row_strip
 from sdss_lesson.plots.style import BROKEN, CLASS_COLOURS, RIGHT
 
 __all__ = [
@@ -27,9 +27,9 @@ __all__ = [
     "intervals",
     "label_shapes",
     "recalls",
+    "row_strip",
     "runs_per_epoch",
     "search",
-    "test_strip",
     "two_curves",
     "winners",
 ]

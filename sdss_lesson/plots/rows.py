@@ -42,7 +42,7 @@ def colour_colour(frame: pd.DataFrame) -> "Axes":
     return axes
 
 
-def test_strip(hits: npt.ArrayLike, batch_size: int) -> "Axes":
+def row_strip(hits: npt.ArrayLike, batch_size: int) -> "Axes":
     """Draw every test row as a cell, in reading order: a full square for a hit, a small one for a miss.
 
     Parameters

@@ -1,6 +1,6 @@
 """Evaluate a model on a folder of Parquet files with many processes, and print one evaluation.
 
-torchrun --nproc-per-node=4 -m sdss_lesson.distributed_evaluate --data DIR --model FILE
+torchrun --nproc-per-node=4 -m sdss_lesson.scale.evaluate --data DIR --model FILE
 """
 
 import argparse
@@ -13,10 +13,10 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
-from sdss_lesson.distributed import failing_together
 from sdss_lesson.evaluation import Evaluation, evaluate
-from sdss_lesson.model_file import load_model
-from sdss_lesson.parquet import ParquetBatches
+from sdss_lesson.scale.distributed import failing_together
+from sdss_lesson.scale.model_file import load_model
+from sdss_lesson.scale.parquet import ParquetBatches
 
 PATIENCE = timedelta(minutes=30)
 """How long a rank that is done waits for the slowest one; after that, it fails."""
@@ -25,7 +25,7 @@ PATIENCE = timedelta(minutes=30)
 def main(words: Sequence[str] | None = None) -> int:
     """Evaluate this rank's share, add up all of them, and print the sum on rank 0; the exit code."""
     parser = argparse.ArgumentParser(
-        prog="torchrun --nproc-per-node=N -m sdss_lesson.distributed_evaluate",
+        prog="torchrun --nproc-per-node=N -m sdss_lesson.scale.evaluate",
         description="Evaluate a model on a folder of Parquet files, in N processes that share the rows.",
     )
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="a folder of Parquet files")

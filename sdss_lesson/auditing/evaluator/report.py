@@ -5,9 +5,9 @@ from html import escape
 
 import pandas as pd
 
-from sdss_lesson.auditing.hypotheses import ALIKE
-from sdss_lesson.auditing.probes import PROBES, TOLERANCE
-from sdss_lesson.mistakes import CATALOGUE
+from sdss_lesson.auditing.evaluator.hypotheses import ALIKE
+from sdss_lesson.auditing.evaluator.probes import PROBES, TOLERANCE
+from sdss_lesson.mistakes import MISTAKES
 
 # What the catalogue does not have: by name what one sees, how to mend it, and the notebook.
 _OTHERS = {
@@ -18,8 +18,8 @@ _OTHERS = {
     ),
     "column-labels": (
         "labels of shape (N, 1), as some data sets give them, make it another number.",
-        CATALOGUE["labels-broadcast"].fix,
-        CATALOGUE["labels-broadcast"].notebook,
+        MISTAKES["labels-broadcast"].fix,
+        MISTAKES["labels-broadcast"].notebook,
     ),
     "empty-loader": (
         "a loader without rows gets a number, too, where an error would say that nothing was measured.",
@@ -37,7 +37,7 @@ class AuditReport:
     Attributes
     ----------
     mistakes
-        The names of what is wrong, most of them keys of `sdss_lesson.mistakes.CATALOGUE`; "unexplained" where the
+        The names of what is wrong, most of them keys of `sdss_lesson.mistakes.MISTAKES`; "unexplained" where the
         number is wrong and no known mistake predicts it.
     advice
         What does no harm to the number, and may do some elsewhere.
@@ -139,8 +139,8 @@ def _texts(slug: str) -> tuple[str, str, str]:
     """What one sees, how to mend it, and the notebook that explains it."""
     if slug in _OTHERS:
         return _OTHERS[slug]
-    mistake = CATALOGUE[slug]
-    return mistake.sees.removeprefix("The number is right; "), mistake.fix, mistake.notebook
+    mistake = MISTAKES[slug]
+    return mistake.symptom.removeprefix("The number is right; "), mistake.fix, mistake.notebook
 
 
 def _explained(notebook: str) -> str:

@@ -4,12 +4,16 @@ Built on `torch.distributed`, as `torchrun` starts it. Each rank evaluates its o
 up the counts of all ranks.
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import numpy as np
 import torch.distributed as dist
 from torch.utils.data import Dataset, Subset
+
+from sdss_lesson.evaluation import Evaluation
 
 T = TypeVar("T")
 
@@ -91,6 +95,48 @@ def gather(thing: T, group: dist.ProcessGroup | None = None) -> list[T]:
             f"work of every rank would say it here. ({error})"
         ) from error
     return found
+
+
+def all_reduce(mine: Evaluation, group: dist.ProcessGroup | None = None) -> Evaluation:
+    """The evaluation of the rows of all ranks, on every rank. All of them have to call it.
+
+    Parameters
+    ----------
+    mine
+        The evaluation of this rank's own rows.
+    group
+        The ranks whose counts are added; by default all. Nothing else in this package talks to other processes:
+        `evaluate` counts what its own process reads.
+
+    Returns
+    -------
+    Evaluation
+        The same on every rank. The counts are exact, and the loss is the correctly rounded sum of the ranks' own.
+
+    Raises
+    ------
+    ValueError
+        On every rank, when ranks know different numbers of classes, or one has no rows.
+    RuntimeError
+        When there is no process group, or a rank does not come before the group's timeout.
+
+    See Also
+    --------
+    failing_together : for ranks whose `evaluate` may raise, as without rows.
+    """
+    parts = gather(mine, group)
+    sizes = [len(part.confusion) for part in parts]
+    if len(set(sizes)) > 1:
+        raise ValueError(
+            f"The ranks know different numbers of classes: {', '.join(map(str, sizes))} on ranks 0 to "
+            f"{len(parts) - 1}. Give every rank the same model."
+        )
+    empty = [str(rank) for rank, part in enumerate(parts) if part.n_samples == 0]
+    if empty:
+        raise ValueError(f"No rows were evaluated on rank {', '.join(empty)}. Use fewer ranks, or more rows.")
+    confusion = np.sum([part.confusion for part in parts], axis=0)
+    names = next((part.classes for part in parts if part.classes), ())
+    return Evaluation(confusion, math.fsum(part.loss_sum for part in parts), names)
 
 
 @contextmanager

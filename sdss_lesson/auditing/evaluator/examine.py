@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from sdss_lesson.auditing.evaluator_report import AuditReport
-from sdss_lesson.auditing.hypotheses import RIGHT, Hypothesis, hypotheses
-from sdss_lesson.auditing.probes import COLUMN, EMPTY, PROBES, TOLERANCE, Log, Probe, build, trace
+from sdss_lesson.auditing.evaluator.hypotheses import RIGHT, Hypothesis, hypotheses
+from sdss_lesson.auditing.evaluator.probes import COLUMN, EMPTY, PROBES, TOLERANCE, Log, Probe, build, trace
+from sdss_lesson.auditing.evaluator.report import AuditReport
 
 Evaluate = Callable[..., Any]
 Scale = Literal["auto", "fraction", "percent"]
@@ -87,7 +87,7 @@ def audit(
         raise TypeError(f"audit() examines a function evaluate(model, loader); this is a {type(evaluate).__name__}.")
     if scale not in ("auto", "fraction", "percent"):
         raise ValueError(f"scale={scale!r}: say 'auto', 'fraction' or 'percent'.")
-    with _untouched():
+    with _restoring_global_state():
         first = build(PROBES[0], collate_fn)
         made = [first, first, *(build(probe, collate_fn) for probe in PROBES[2:])]
         calls = [_call(evaluate, *pair, probe) for pair, probe in zip(made, PROBES, strict=True)]
@@ -297,7 +297,7 @@ def _last_line(error: BaseException | None) -> str:
 
 
 @contextmanager
-def _untouched() -> Iterator[None]:
+def _restoring_global_state() -> Iterator[None]:
     """Whatever an evaluator does to the global state is undone."""
     states = random.getstate(), np.random.get_state()  # noqa: NPY002 - the legacy one is global
     threads, dtype = torch.get_num_threads(), torch.get_default_dtype()

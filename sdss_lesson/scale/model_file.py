@@ -16,7 +16,7 @@ from sdss_lesson.model import NeuralNet
 
 
 @dataclass(frozen=True, eq=False)
-class Standard:
+class FittedScaler:
     """What is left of a fitted ``StandardScaler``: mean and scale of each feature, each of shape (F,)."""
 
     mean: npt.NDArray[np.float64]
@@ -70,7 +70,7 @@ def save_model(path: str | os.PathLike[str], model: NeuralNet, scaler: Any) -> N
         unfinished.unlink(missing_ok=True)
 
 
-def load_model(path: str | os.PathLike[str]) -> tuple[NeuralNet, Standard]:
+def load_model(path: str | os.PathLike[str]) -> tuple[NeuralNet, FittedScaler]:
     """Read a file of `save_model`, for the `FEATURES` and `CLASSES` of the lesson, without running code from it.
 
     Raises
@@ -85,7 +85,7 @@ def load_model(path: str | os.PathLike[str]) -> tuple[NeuralNet, Standard]:
         (hidden, n_features), n_classes = state["l1.weight"].shape, len(state["l2.weight"])
         model = NeuralNet(n_features, hidden, n_classes).to(state["l1.weight"].dtype)
         model.load_state_dict(state)
-        scaler = Standard(found["mean"].numpy(), found["scale"].numpy())
+        scaler = FittedScaler(found["mean"].numpy(), found["scale"].numpy())
         if not scaler.mean.shape == scaler.scale.shape == (n_features,):
             raise ValueError(f"mean and scale are not those of {n_features} features")
     except OSError as error:

@@ -11,7 +11,7 @@ import torch
 
 from sdss_lesson.catalog import CLASSES, FEATURES
 from sdss_lesson.dataset import Scaler, SDSSDataset
-from sdss_lesson.distributed import share
+from sdss_lesson.scale.distributed import share
 
 
 class ParquetBatches:

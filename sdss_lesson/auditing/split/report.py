@@ -6,7 +6,7 @@ from html import escape
 import pandas as pd
 
 COINCIDENCE = "coincidence"
-MEND = {
+FIX = {
     "identical row": "load no file twice, drop copies with drop_duplicates(), and split once",
     "shared object": "keep all rows of an object in one set: split_by_object, or GroupShuffleSplit of scikit-learn",
     "shared position": "give all rows within an arcsecond the same objid, and then split_by_object",
@@ -54,9 +54,9 @@ class SplitReport:
     @property
     def findings(self) -> pd.DataFrame:
         """By name of the finding: ``test_rows`` (their number), ``share`` (of the test set) and ``mend``."""
-        names = [name for name in MEND if (self.rows["finding"] == name).any()]
+        names = [name for name in FIX if (self.rows["finding"] == name).any()]
         counts = [int((self.rows["finding"] == name).sum()) for name in names]
-        shares, mend = [count / self.n_test for count in counts], [MEND[name] for name in names]
+        shares, mend = [count / self.n_test for count in counts], [FIX[name] for name in names]
         return pd.DataFrame({"test_rows": counts, "share": shares, "mend": mend}, index=pd.Index(names, dtype=object))
 
     @property

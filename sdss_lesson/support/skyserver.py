@@ -21,7 +21,7 @@ from urllib.parse import urljoin, urlsplit
 from tqdm.std import tqdm
 
 from sdss_lesson.catalog import CLASSES, load_sdss
-from sdss_lesson.progress import progress
+from sdss_lesson.support.progress import progress
 
 STRIPS = 1500
 """The sky from right ascension 110 to 260 degrees is asked for in strips that are a tenth of a degree wide."""

@@ -8,16 +8,8 @@ import pandas as pd
 import torch
 from torch.utils.data import Dataset
 
-from sdss_lesson.auditing.matching import (
-    Ints,
-    lie_apart,
-    object_ids,
-    same_object,
-    same_position,
-    same_rows,
-    scaled_copy,
-)
-from sdss_lesson.auditing.rows import (
+from sdss_lesson._checks import kind_of
+from sdss_lesson.auditing.split.inputs import (
     LABELS,
     Floats,
     Names,
@@ -32,8 +24,16 @@ from sdss_lesson.auditing.rows import (
     read_rows,
     stacked_keys,
 )
-from sdss_lesson.auditing.split_report import COINCIDENCE, MEND, SplitReport
-from sdss_lesson.batches import kind_of
+from sdss_lesson.auditing.split.matching import (
+    Ints,
+    lie_apart,
+    object_ids,
+    same_object,
+    same_position,
+    same_rows,
+    scaled_copy,
+)
+from sdss_lesson.auditing.split.report import COINCIDENCE, FIX, SplitReport
 
 Data: TypeAlias = pd.DataFrame | Dataset[Any] | npt.NDArray[Any] | torch.Tensor
 
@@ -105,7 +105,7 @@ def audit_split(train: Data, test: Data, *, keys: Names = None, columns: Names =
         classes = None if labels is None or test_labels is None else class_shares(labels, test_labels)
     parts = [
         pd.DataFrame({"test_row": np.flatnonzero(at >= 0), "finding": name, "train_row": at[at >= 0]})
-        for name in MEND
+        for name in FIX
         if (at := evidence.found.get(name)) is not None
     ]
     rows = pd.concat(parts, ignore_index=True)

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from sdss_lesson.auditing.probes import Ints, Trace, build
-from sdss_lesson.mistakes import CATALOGUE
+from sdss_lesson.auditing.evaluator.probes import Ints, Trace, build
+from sdss_lesson.mistakes import MISTAKES
 
 Slugs = tuple[str, ...]
 Floats = npt.NDArray[np.float64]
@@ -154,12 +154,12 @@ def _since_reset(c: Counts, *, both: bool) -> float:
 OVERWRITTEN = ("counter-overwritten", "counter-reset")
 BY_SIZE, BATCHES = ("samples-by-batch-size",), ("divided-by-batches",)
 SMALL = (torch.uint8, torch.int8, torch.int16, torch.float16, torch.bfloat16)
-ABOVE: list[tuple[Slugs, Add]] = [
+NUMERATORS: list[tuple[Slugs, Add]] = [
     ((), lambda c: c.hits.sum()),
     (OVERWRITTEN, lambda c: c.hits[-1]),
     *((("counter-overflow",), partial(lambda c, dtype: _narrow(c.hits, dtype), dtype=dtype)) for dtype in SMALL),
 ]
-BELOW: list[tuple[Slugs, Add]] = [
+DENOMINATORS: list[tuple[Slugs, Add]] = [
     ((), lambda c: c.rows.sum()),
     ((), lambda c: c.dataset_rows),  # who drops a batch may still divide by all rows
     (OVERWRITTEN, lambda c: c.rows[-1]),
@@ -173,7 +173,7 @@ BELOW: list[tuple[Slugs, Add]] = [
 ]
 ADD: list[tuple[tuple[Slugs, ...], Add]] = [
     (tuple(dict.fromkeys(slugs for slugs in (a, b) if slugs)), partial(lambda c, x, y: x(c) / y(c), x=above, y=below))
-    for (a, above), (b, below) in product(ABOVE, BELOW)
+    for (a, above), (b, below) in product(NUMERATORS, DENOMINATORS)
     if not a == b == OVERWRITTEN
 ]
 # The same in terms of errors: 1 - errors / rows.
@@ -196,7 +196,7 @@ ADD += [
 ALIKE = {slugs for mistakes, _ in ADD for slugs in mistakes if len(slugs) > 1}
 """Whoever only calls the function cannot tell these apart."""
 
-FINISH: list[tuple[Slugs, Finish]] = [
+ROUNDINGS: list[tuple[Slugs, Finish]] = [
     ((), lambda value: value),
     (("integer-truncation",), lambda value: float(np.floor(value))),
     (("integer-truncation",), lambda value: float(np.floor(100 * value + 1e-9)) / 100),
@@ -232,7 +232,7 @@ def _each_call(traces: Sequence[Trace], *, compare: Compare, choose: Choose, add
 
 RIGHT = Hypothesis(
     (),
-    partial(_each_call, compare=COMPARE[0][1], choose=CHOOSE[0][1], add=ADD[0][1], finish=FINISH[0][1]),
+    partial(_each_call, compare=COMPARE[0][1], choose=CHOOSE[0][1], add=ADD[0][1], finish=ROUNDINGS[0][1]),
 )
 """An evaluator without a mistake: the first, right way to take each step."""
 
@@ -246,7 +246,7 @@ def _carried_means(traces: Sequence[Trace]) -> list[float]:
 
 def _from_the_catalogue(traces: Sequence[Trace], *, slug: str, variant: int) -> list[float]:
     """Run the catalogue's own function on the probes, one after the other."""
-    evaluate = CATALOGUE[slug].fresh()[variant]
+    evaluate = MISTAKES[slug].fresh()[variant]
     answers = []
     for trace in traces:
         try:
@@ -264,14 +264,14 @@ def hypotheses() -> Iterator[Hypothesis]:
     """Every combination of ways to take the steps, those with the fewest mistakes first."""
     steps = [
         (tuple(dict.fromkeys((*c, *(each for each in (b, a, d) if each)))), compare, choose, add, finish)
-        for (a, compare), (b, choose), (c, add), (d, finish) in product(COMPARE, CHOOSE, ADD, FINISH)
+        for (a, compare), (b, choose), (c, add), (d, finish) in product(COMPARE, CHOOSE, ADD, ROUNDINGS)
     ]
     steps = sorted((step for step in steps if 1 <= len(step[0]) <= 2), key=lambda step: len(step[0]))
     singles = [step for step in steps if len(step[0]) == 1]
     for slugs, compare, choose, add, finish in singles:
         yield Hypothesis(slugs, partial(_each_call, compare=compare, choose=choose, add=add, finish=finish))
     yield Hypothesis((("state-carried-over",),), _carried_means)
-    for slug, mistake in CATALOGUE.items():
+    for slug, mistake in MISTAKES.items():
         if slug in NOT_IN_THE_NUMBER:
             continue
         for variant in range(len(mistake.variants)):

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sdss_lesson.catalog import ARCSECOND, identifies, on_the_sphere
+from sdss_lesson._sky import ARCSECOND, identifies, on_the_sphere
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.floating[Any]]

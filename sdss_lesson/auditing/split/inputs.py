@@ -10,8 +10,11 @@ import pandas as pd
 import torch
 from torch.utils.data import Dataset
 
-from sdss_lesson.batches import batches_of, class_names, kind_of, unpack
+from sdss_lesson._checks import kind_of
+from sdss_lesson._fast import batches_of
+from sdss_lesson._tensors import unpack
 from sdss_lesson.catalog import FEATURES
+from sdss_lesson.evaluation import class_names
 
 Names = str | Sequence[Hashable] | None
 Floats = npt.NDArray[np.floating[Any]]

@@ -1,6 +1,6 @@
 """What is installed, which data is used, and whether the notebooks can run here: python -m sdss_lesson doctor.
 
-Where the package itself cannot be imported, this file runs alone: python sdss_lesson/doctor.py
+Where the package itself cannot be imported, this file runs alone: python sdss_lesson/support/doctor.py
 """
 
 import hashlib
@@ -86,7 +86,7 @@ def _python() -> Iterator[Line]:
 
 def _venv() -> Path:
     """Where make lesson puts it in a checkout."""
-    return Path(__file__).resolve().parents[1] / ".venv"
+    return Path(__file__).resolve().parents[2] / ".venv"
 
 
 def _packages() -> Iterator[Line]:
@@ -158,7 +158,7 @@ def _sample() -> Iterator[Line]:
 
 def _sample_file() -> Path:
     """Beside the package in a checkout, inside it where it is installed."""
-    here = Path(__file__).resolve().parent
+    here = Path(__file__).resolve().parents[1]
     installed = here / "_data" / "sdss_sample.csv"
     return installed if installed.exists() else here.parent / "data" / "sdss_sample.csv"
 
@@ -221,7 +221,7 @@ def _nameless(text: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.path[0] = str(Path(__file__).resolve().parents[1])  # the rooms of the package are no modules of their own
+    sys.path[0] = str(Path(__file__).resolve().parents[2])  # the rooms of the package are no modules of their own
     well, table = examine()
     print(table)
     sys.exit(0 if well else 1)

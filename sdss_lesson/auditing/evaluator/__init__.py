@@ -1,0 +1,1 @@
+"""Examine a function evaluate(model, loader): where does its number come from?"""
