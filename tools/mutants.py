@@ -18,13 +18,14 @@ from pathlib import Path
 from tools.kernel import ROOT
 
 KNOWN = ROOT / "tests" / "survivors.txt"
+SPLIT, EVALUATOR = ("matching", "inputs", "examine", "report"), ("examine", "report", "hypotheses", "probes")
 ROOMS = {
     "split": ("split", "test_split"),
-    "catalog": ("catalog", "test_catalog"),
-    "evaluate": ("tally batches evaluation", "test_evaluation"),
-    "audit-split": ("auditing/matching auditing/rows auditing/splits auditing/split_report", "test_audit_split"),
+    "catalog": ("catalog _csv _sky", "test_catalog"),
+    "evaluate": ("_fast _tensors evaluation", "test_evaluation"),
+    "audit-split": (" ".join(f"auditing/split/{name}" for name in SPLIT), "test_audit_split"),
     "audit": (
-        "auditing/evaluators auditing/evaluator_report auditing/hypotheses auditing/probes",
+        " ".join(f"auditing/evaluator/{name}" for name in EVALUATOR),
         "test_auditing test_audit_report",
     ),
 }
@@ -58,9 +59,10 @@ FORGET = """
 
 def pytest_sessionstart():
     # mutmut forks after the import: what was worked out with whole code must not be remembered in a broken one.
-    from sdss_lesson.auditing import evaluators, probes
+    from sdss_lesson.auditing.evaluator import examine, hypotheses, probes
 
-    for cached in (evaluators._first_answers, evaluators._all_answers, probes.trace):
+    remembered = examine._first_answers, examine._all_answers, hypotheses._counts, hypotheses._added, probes.trace
+    for cached in remembered:
         cached.cache_clear()
 """
 

@@ -7,7 +7,7 @@ frame comes from the catalogue, whose functions are run as they are.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from itertools import product
 from typing import Any
 
@@ -139,9 +139,15 @@ def _running_mean(c: Counts, *, start: int) -> float:
 
 def _narrow(values: Floats, dtype: torch.dtype) -> float:
     """A counter of a small type: whole numbers wrap around, floats stop growing."""
+    whole = [int(value) for value in values]
+    if not dtype.is_floating_point:
+        limits = torch.iinfo(dtype)
+        return float((sum(whole) - limits.min) % (limits.max - limits.min + 1) + limits.min)
+    if sum(map(abs, whole)) <= 2 / torch.finfo(dtype).eps:
+        return float(sum(whole))  # up to there, every whole number has a float of its own
     total = torch.zeros((), dtype=dtype)
-    for value in values:
-        total += torch.tensor(int(value)).to(dtype)
+    for value in whole:
+        total += torch.tensor(value).to(dtype)
     return float(total)
 
 
@@ -215,19 +221,37 @@ class Hypothesis:
     predict: Callable[[Sequence[Trace]], list[float]]
 
 
-def _counts(trace: Trace, compare: Compare) -> Counts:
-    hits, rows = np.array(compare(trace), float).reshape(-1, 2).T
+@cache
+def _counts(trace: Trace, compare: Compare) -> Counts | None:
+    """What an evaluator counts that compares like this; None where it would raise."""
+    try:
+        hits, rows = np.array(compare(trace), float).reshape(-1, 2).T
+    except _RAISED:
+        return None
     return Counts(hits, rows, trace.probe.batch_size, len(trace.dataset_labels), len(trace.labels))
+
+
+@cache
+def _added(trace: Trace, compare: Compare, choose: Choose, add: Add) -> float:
+    """The quotient before it is rounded. Most hypotheses have it in common with others, so it is remembered."""
+    counts = _counts(trace, compare)
+    try:
+        return np.nan if counts is None else float(add(choose(counts)))
+    except _RAISED:
+        return np.nan
 
 
 def _each_call(traces: Sequence[Trace], *, compare: Compare, choose: Choose, add: Add, finish: Finish) -> list[float]:
     answers = []
     for trace in traces:
         try:
-            answers.append(float(finish(float(add(choose(_counts(trace, compare)))))))
-        except (IndexError, ZeroDivisionError, ValueError, OverflowError):
+            answers.append(float(finish(_added(trace, compare, choose, add))))
+        except _RAISED:
             answers.append(np.nan)
     return answers
+
+
+_RAISED = (IndexError, ZeroDivisionError, ValueError, OverflowError)
 
 
 RIGHT = Hypothesis(
@@ -239,8 +263,7 @@ RIGHT = Hypothesis(
 
 def _carried_means(traces: Sequence[Trace]) -> list[float]:
     """A list of batch means that nobody empties between two calls; for counters, the catalogue has the functions."""
-    counts = [_counts(trace, COMPARE[0][1]) for trace in traces]
-    means = [c.hits / c.rows for c in counts]
+    means = [c.hits / c.rows for trace in traces if (c := _counts(trace, COMPARE[0][1]))]
     return [float(np.concatenate(means[: number + 1]).mean()) for number in range(len(means))]
 
 
@@ -262,11 +285,12 @@ NOT_IN_THE_NUMBER = {"train-mode", "weights-changed", "mode-not-restored", "grad
 
 def hypotheses() -> Iterator[Hypothesis]:
     """Every combination of ways to take the steps, those with the fewest mistakes first."""
-    steps = [
-        (tuple(dict.fromkeys((*c, *(each for each in (b, a, d) if each)))), compare, choose, add, finish)
-        for (a, compare), (b, choose), (c, add), (d, finish) in product(COMPARE, CHOOSE, ADD, ROUNDINGS)
-    ]
-    steps = sorted((step for step in steps if 1 <= len(step[0]) <= 2), key=lambda step: len(step[0]))
+    steps = []
+    for (a, compare), (b, choose), (c, add), (d, finish) in product(COMPARE, CHOOSE, ADD, ROUNDINGS):
+        others = [slugs for slugs in (b, a, d) if slugs]
+        if len(others) <= 2 and 1 <= len(slugs := tuple(dict.fromkeys((*c, *others)))) <= 2:
+            steps.append((slugs, compare, choose, add, finish))
+    steps.sort(key=lambda step: len(step[0]))
     singles = [step for step in steps if len(step[0]) == 1]
     for slugs, compare, choose, add, finish in singles:
         yield Hypothesis(slugs, partial(_each_call, compare=compare, choose=choose, add=add, finish=finish))

@@ -140,7 +140,7 @@ def build(probe: Probe, collate_fn: Callable[[list[Any]], Any] | None = None) ->
     return ProbeModel(probe.classes, probe.model), loader
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # so that it can be a key: what is worked out from a trace is remembered
 class Trace:
     """What an evaluator can see of a probe: a first and a second pass, and the labels read elsewhere."""
 
