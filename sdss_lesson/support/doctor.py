@@ -35,7 +35,7 @@ NEEDED = {
 
 EXTRA = {
     "jupyterlab": ("jupyterlab", "only make lab needs it"),
-    "torchmetrics": ("torchmetrics", "only 02, 06 and 07 need it"),
+    "torchmetrics": ("torchmetrics", "only 02 and 07 need it"),
     "psutil": ("psutil", "only make lesson needs it"),
     "pyarrow": ("pyarrow", "only catalogues in Parquet need it"),
     "astroquery": ("astroquery.sdss", "only fetch needs it"),
