@@ -7,8 +7,9 @@ import pandas as pd
 
 
 def kind_of(thing: object) -> str:
-    """Its type, for a message."""
-    return f"a {type(thing).__name__}"
+    """Its type with an article, for a message."""
+    name = type(thing).__name__
+    return f"{'an' if name[0] in 'aeioAEIOU' else 'a'} {name}"
 
 
 def is_whole(number: object, least: int) -> bool:

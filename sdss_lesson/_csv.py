@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sdss_lesson._checks import short
+from sdss_lesson._checks import kind_of, short
 
 _MISSING = {"", "null", "none", "na", "n/a"}
 _SEPARATORS = {";": "semicolon", "\t": "tab", "|": "vertical bar", " ": "space"}
@@ -54,7 +54,7 @@ def find(path: str | os.PathLike[str] | None) -> tuple[Path, str]:
     """The file to read, and how it was named."""
     if path is not None:
         if not isinstance(path, str | os.PathLike):
-            raise TypeError(f"The path is a {type(path).__name__}; give the name of a CSV file.")
+            raise TypeError(f"The path is {kind_of(path)}; give the name of a CSV file.")
         return Path(path).expanduser(), "the path that was given"
     if named := os.environ.get("SDSS_LESSON_CSV"):
         return Path(named).expanduser(), "the environment variable SDSS_LESSON_CSV"

@@ -108,7 +108,7 @@ def batches_of(data: Dataset[Any] | Batches, batch_size: int | None) -> Batches:
         torch.empty((), dtype=torch.int64).random_(generator=data.generator)
         return slices
     if not isinstance(data, Iterable):
-        raise TypeError(f"The data are {kind_of(data)}; give a Dataset, a DataLoader or an iterable of batches.")
+        raise TypeError(f"The data is {kind_of(data)}; give a Dataset, a DataLoader or an iterable of batches.")
     return data
 
 

@@ -36,9 +36,7 @@ def checked_device(device: torch.device | str | None) -> torch.device | None:
     return found
 
 
-def unpack(
-    batch: Sequence[torch.Tensor], device: torch.device | str | None, *, non_blocking: bool = False
-) -> tuple[torch.Tensor, torch.Tensor]:
+def unpack(batch: Sequence[torch.Tensor], device: torch.device | str | None) -> tuple[torch.Tensor, torch.Tensor]:
     """The features and labels of a batch, on `device`."""
     if not isinstance(batch, tuple | list) or len(batch) != 2:
         parts = f" of {len(batch)} parts" if isinstance(batch, tuple | list) else ""
@@ -49,7 +47,7 @@ def unpack(
         if part.is_meta:
             raise ValueError("A batch is on the device meta, which holds no numbers. Load the data on the CPU.")
     inputs, labels = batch
-    return inputs.to(device, non_blocking=non_blocking), labels.to(device, non_blocking=non_blocking)
+    return inputs.to(device), labels.to(device)
 
 
 def forward(model: nn.Module, inputs: torch.Tensor) -> torch.Tensor:
@@ -76,12 +74,9 @@ def check_shapes(logits: Any, labels: torch.Tensor) -> torch.Tensor:
     if not isinstance(logits, torch.Tensor):
         raise TypeError(f"The model returned {kind_of(logits)}; it must return logits, a tensor of shape (N, C).")
     if logits.ndim != 2 or logits.shape[1] < 2:
-        if logits.ndim == 2 and logits.shape[1] == 1:
-            raise ValueError(
-                "The logits have one column: this is a binary classifier, and the largest of one column is always the "
-                "first. Give a column for each class: torch.cat([torch.zeros_like(logits), logits], 1)."
-            )
-        raise ValueError(f"The logits have the shape {tuple(logits.shape)}; it must be (N, C), C >= 2 classes.")
+        binary = " Has a binary classifier one column? torch.cat([torch.zeros_like(logits), logits], 1) gives it two."
+        hint = binary if logits.ndim == 2 else ""
+        raise ValueError(f"The logits have the shape {tuple(logits.shape)}; it must be (N, C), C >= 2 classes.{hint}")
     if not logits.is_floating_point():
         raise TypeError(f"The logits are {logits.dtype}; they must be floating-point. Return them before any argmax.")
     if labels.ndim != 1 and not (labels.ndim == 2 and labels.shape[1] <= 1):
@@ -98,8 +93,6 @@ def check_labels(labels: torch.Tensor, n_classes: int) -> None:
     """Refuse class indices below 0, or above the last column of the logits."""
     if labels.numel():
         lowest, highest = (int(end) for end in labels.aminmax())
-        if lowest < 0 or highest >= n_classes:
-            wrong = lowest if lowest < 0 else highest
-            raise ValueError(
-                f"A label is {wrong}; {n_classes} columns of logits need labels from 0 to {n_classes - 1}."
-            )
+        if wrong := [label for label in (lowest, highest) if not 0 <= label < n_classes]:
+            known = f"{n_classes} columns of logits need labels from 0 to {n_classes - 1}"
+            raise ValueError(f"A label is {wrong[0]}; {known}.")

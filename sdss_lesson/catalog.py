@@ -53,13 +53,9 @@ def load_sdss(path: str | os.PathLike[str] | None = None, *, max_rows: int | Non
 
     Raises
     ------
-    FileNotFoundError
-        When there is no such file.
-    ValueError
-        When the file cannot be read or does not hold such a table: the message names the file, the column, the line
-        and the remedy. When `max_rows` is not a whole number from 1 up.
-    TypeError
-        When `path` is not a path.
+    FileNotFoundError, ValueError, TypeError
+        When there is no such file, it cannot be read or does not hold such a table: the message names the file, the
+        column, the line and the remedy. When `max_rows` is not a whole number from 1 up.
 
     Warns
     -----
@@ -70,9 +66,8 @@ def load_sdss(path: str | os.PathLike[str] | None = None, *, max_rows: int | Non
 
     Notes
     -----
-    While it is read, an export takes up to 40 times its size in memory.
-
-    The columns are described in the SkyServer schema browser under ``PhotoObj`` and ``SpecObj``.
+    While it is read, an export takes up to 40 times its size in memory. SkyServer's schema browser describes the
+    columns under ``PhotoObj`` and ``SpecObj``.
 
     Examples
     --------

@@ -28,10 +28,8 @@ class SDSSDataset(TensorDataset):
     features
         The columns to learn from.
     scaler
-        A transformer that was fitted *on the training rows*, such as
-        ``StandardScaler().fit(split.train[FEATURES])``. Give the same one to all three sets. None leaves the
-        columns as they are. Nothing is ever fitted here: to fit on each set by itself is one of the mistakes that
-        the lesson is about.
+        A transformer that was fitted *on the training rows*, ``StandardScaler().fit(split.train[FEATURES])``: the same
+        one for all three sets. None leaves the columns as they are. Nothing is ever fitted here.
 
     Attributes
     ----------
@@ -44,11 +42,9 @@ class SDSSDataset(TensorDataset):
 
     Raises
     ------
-    ValueError
-        When there are no rows or no features, a column is missing or duplicated, a value is not a finite number, a
-        class is unknown, or the scaler is not fitted or was fitted on other columns.
-    TypeError
-        When `frame` is not a DataFrame.
+    ValueError, TypeError
+        When `frame` is not a DataFrame, there are no rows or no features, a column is missing or duplicated, a value
+        is not a finite number, a class is unknown, or the scaler is not fitted or was fitted on other columns.
 
     Examples
     --------
@@ -74,10 +70,8 @@ class SDSSDataset(TensorDataset):
         try:
             values = frame[columns].astype(np.float64).copy()
         except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"Not all values of {', '.join(map(str, columns))} are numbers: {error}. Name columns of numbers as "
-                "features."
-            ) from None
+            named = ", ".join(map(str, columns))
+            raise ValueError(f"Not all values of {named} are numbers: {error}. Name columns of numbers.") from None
         array = np.asarray(values if scaler is None else _transform(scaler, values), dtype=np.float64)
         self.features = torch.tensor(array, dtype=torch.get_default_dtype())
         self.labels = torch.tensor(labels, dtype=torch.int64)

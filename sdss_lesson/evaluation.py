@@ -55,21 +55,12 @@ class Evaluation:
         counts.setflags(write=False)
         object.__setattr__(self, "confusion", counts)
 
-    # How it adds up
-
     def __add__(self, other: "Evaluation") -> "Evaluation":
         if not isinstance(other, Evaluation):
             return NotImplemented
-        if len(self.confusion) != len(other.confusion):
-            raise ValueError(
-                f"These evaluations know {len(self.confusion)} and {len(other.confusion)} classes. Only evaluations "
-                "with the same classes add up."
-            )
-        if self.classes and other.classes and self.classes != other.classes:
-            raise ValueError(
-                f"These evaluations name their classes {', '.join(self.classes)} and {', '.join(other.classes)}. Only "
-                "evaluations with the same classes, in the same order, add up."
-            )
+        if len(self.confusion) != len(other.confusion) or (self.classes and other.classes not in ((), self.classes)):
+            of = [f"{len(each.confusion)} classes ({', '.join(each.classes) or 'no names'})" for each in (self, other)]
+            raise ValueError(f"These know {of[0]} and {of[1]}. Only the same classes, in the same order, add up.")
         classes = self.classes or other.classes
         return Evaluation(self.confusion + other.confusion, self.loss_sum + other.loss_sum, classes)
 
@@ -91,8 +82,6 @@ class Evaluation:
 
     def _state(self) -> tuple[object, ...]:
         return len(self.confusion), self.confusion.tobytes(), self.loss_sum, self.classes
-
-    # What is read off
 
     @property
     def n_samples(self) -> int:
@@ -136,24 +125,11 @@ class Evaluation:
         return float(np.nanmean(self.recall))
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
-        """Wilson's interval for the accuracy: two fractions.
+        """Wilson's interval for the accuracy on endlessly many such rows: two fractions.
 
-        It answers how far the accuracy on endlessly many such rows may lie from this one, and covers sampling error
-        only: not other kinds of rows, nor rows that the model has seen.
-
-        Parameters
-        ----------
-        level
-            The share of such intervals that hold the accuracy on endlessly many rows: a fraction between 0 and 1.
-
-        Raises
-        ------
-        ValueError
-            When there are no rows, or the level is not between 0 and 1.
-
-        References
-        ----------
-        Wilson, Journal of the American Statistical Association 22, 209 (1927).
+        It covers sampling error only: not other kinds of rows, nor rows that the model has seen. `level` is the share
+        of such intervals that hold that accuracy. A ValueError says that there are no rows, or that the level is not
+        between 0 and 1. Source: Wilson, Journal of the American Statistical Association 22, 209 (1927).
 
         Examples
         --------
@@ -172,8 +148,6 @@ class Evaluation:
         if self.n_samples == 0:
             raise ValueError("There are no rows, so nothing is known about the accuracy. Evaluate at least one.")
         return self.n_samples
-
-    # How it is printed
 
     def _headline(self) -> str:
         if self.n_samples == 0:
@@ -231,13 +205,10 @@ def evaluate(
 
     Raises
     ------
-    ValueError
-        When there are no rows; logits or labels have the wrong shape, length or range; logits are NaN; or the device
-        is not there or holds no numbers.
-    TypeError
-        When a dtype or an argument has the wrong type. No number is ever returned for data that cannot be judged.
-    Exception
-        Whatever the model or the loader raises itself, as it is. A model's RuntimeError carries a note on the features.
+    ValueError, TypeError
+        When there are no rows; logits or labels have the wrong shape, dtype, length or range; logits are NaN; or the
+        device is not there. No number is ever returned for data that cannot be judged. What the model or the loader
+        raises comes through as it is; a RuntimeError of the model's carries a note on its features.
 
     Examples
     --------

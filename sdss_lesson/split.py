@@ -32,18 +32,11 @@ def split_by_object(frame: pd.DataFrame, *, test_size: float = 0.2, val_size: fl
     seed
         Another seed, another split; the same seed, the same split. A whole number from 0 to 2**32 - 1.
 
-    Returns
-    -------
-    Split
-        With the frames ``train``, ``val`` and ``test``.
-
     Raises
     ------
-    ValueError
-        When a column is missing or duplicated, there are no rows, a row has no id or class, the shares leave no
-        training rows, a class has too few objects, or the seed is out of range.
-    TypeError
-        When `frame` is not a DataFrame.
+    ValueError, TypeError
+        When `frame` is not a DataFrame, a column is missing or duplicated, there are no rows, a row has no id or
+        class, the shares leave no training rows, a class has too few objects, or the seed is out of range.
 
     Examples
     --------

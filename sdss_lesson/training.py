@@ -65,8 +65,7 @@ def fit(
     lr
         Adam's learning rate.
     val_data
-        What `evaluate` takes. It is evaluated after each epoch and changes nothing about the training: torch's random
-        state is put back afterwards.
+        What `evaluate` takes, evaluated after each epoch. It changes nothing about the training: random states are put back.
 
     Returns
     -------
@@ -75,11 +74,9 @@ def fit(
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         When the loss is NaN or infinite (the message names epoch and batch), an epoch has no rows, the model has
-        nothing to train, or ``epochs`` or ``lr`` is out of range; and where `evaluate` raises it.
-    TypeError
-        When the model is not a module, or the training data are not batches.
+        nothing to train, or an argument is out of range or of the wrong type; and where `evaluate` raises.
 
     References
     ----------
@@ -88,7 +85,7 @@ def fit(
     check_model(model)
     if isinstance(train_loader, Dataset) or not isinstance(train_loader, Iterable):
         raise TypeError(
-            f"The training data are {kind_of(train_loader)}; give batches: DataLoader(dataset, batch_size=32, "
+            f"The training data is {kind_of(train_loader)}; give batches: DataLoader(dataset, batch_size=32, "
             "shuffle=True)."
         )
     if not is_whole(epochs, 1):
@@ -145,16 +142,14 @@ def _train_one_epoch(
 
 @contextmanager
 def _random_state_kept(loader: object, device: torch.device | None) -> Iterator[None]:
-    """Going through a DataLoader draws random numbers, from torch's global state or from a generator of its own."""
+    """To go through a DataLoader draws random numbers, from torch's global state or from a generator of its own."""
     batch_sampler = getattr(loader, "batch_sampler", None)
     owners = [loader, getattr(loader, "sampler", None), batch_sampler, getattr(batch_sampler, "sampler", None)]
     found = [getattr(owner, "generator", None) for owner in owners]
-    generators = [generator for generator in found if isinstance(generator, torch.Generator)]
-    states = [generator.get_state() for generator in generators]
-    cuda = [device] if device is not None and device.type == "cuda" else []
+    states = [(generator, generator.get_state()) for generator in found if isinstance(generator, torch.Generator)]
     try:
-        with torch.random.fork_rng(devices=cuda):
+        with torch.random.fork_rng(devices=[device] if device is not None and device.type == "cuda" else []):
             yield
     finally:
-        for generator, state in zip(generators, states, strict=True):
+        for generator, state in states:
             generator.set_state(state)

@@ -176,7 +176,7 @@ MAY_IMPORT = {
     **dict.fromkeys(CORE, CORE | GUARDS | {"support.progress"}),
     **dict.fromkeys(GUARDS, CORE | GUARDS),
     "support": CORE | {"support"},
-    "scale": CORE | {"scale"},
+    "scale": CORE | {"scale", "_checks"},
     "mistakes": CORE | {"mistakes"},
     "auditing": CORE | GUARDS | {"mistakes", "auditing"},
     "plots": CORE | {"plots"},

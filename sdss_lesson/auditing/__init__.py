@@ -1,4 +1,4 @@
-"""Audits of what somebody else wrote: is this accuracy right, and is this split clean?"""
+"""Audits of your own code: is this accuracy right, and is this split clean?"""
 
 from sdss_lesson.auditing.evaluator.examine import audit
 from sdss_lesson.auditing.evaluator.report import AuditReport

@@ -40,7 +40,7 @@ def shard(dataset: Dataset[T], rank: int, world_size: int) -> Subset[T]:
     Raises
     ------
     ValueError
-        When there is no such rank.
+        When the rank is not from 0 to ``world_size - 1``.
     TypeError
         When the dataset has no length.
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
+from sdss_lesson._checks import kind_of
 from sdss_lesson.catalog import CLASSES, FEATURES
 from sdss_lesson.model import NeuralNet
 
@@ -36,7 +37,7 @@ def save_model(path: str | os.PathLike[str], model: NeuralNet, scaler: Any) -> N
     Raises
     ------
     TypeError
-        When the model is no `NeuralNet`.
+        When the model is not a `NeuralNet`.
     ValueError
         When the scaler is not fitted, no ``StandardScaler``, or one that leaves out mean or scale; and when model or
         scaler are for other features or classes.
@@ -44,7 +45,7 @@ def save_model(path: str | os.PathLike[str], model: NeuralNet, scaler: Any) -> N
         When the file cannot be written. One that was there stays as it was.
     """
     if not isinstance(model, NeuralNet):
-        raise TypeError(f"The model is a {type(model).__name__}; only a NeuralNet is kept in such a file.")
+        raise TypeError(f"The model is {kind_of(model)}; only a NeuralNet is kept in such a file.")
     mean, scale = getattr(scaler, "mean_", None), getattr(scaler, "scale_", None)
     if mean is None or scale is None or not getattr(scaler, "with_mean", True):
         raise ValueError(
@@ -76,8 +77,8 @@ def load_model(path: str | os.PathLike[str]) -> tuple[NeuralNet, FittedScaler]:
     Raises
     ------
     ValueError
-        When the file is not there, or is no such file. It is loaded with ``weights_only=True``, so that a file from
-        elsewhere can hold wrong numbers at worst.
+        When the file is not there, or `save_model` has not written it. It is loaded with ``weights_only=True``,
+        so that a file from elsewhere can hold wrong numbers at worst.
     """
     try:
         found = torch.load(Path(path).expanduser(), map_location="cpu", weights_only=True)
@@ -92,7 +93,7 @@ def load_model(path: str | os.PathLike[str]) -> tuple[NeuralNet, FittedScaler]:
         raise ValueError(f"{path} cannot be read: {error.strerror or error}.") from None
     except Exception as error:  # a file that is something else fails in any way
         reason = str(error).split("\n")[0]
-        raise ValueError(f"{path} is no file that save_model wrote ({type(error).__name__}: {reason}).") from None
+        raise ValueError(f"save_model has not written {path} ({type(error).__name__}: {reason}).") from None
     _check_sizes(f"The model in {path}", n_features, n_classes)
     return model.eval(), scaler
 

@@ -70,7 +70,7 @@ def audit(
     Raises
     ------
     TypeError
-        When `evaluate` cannot be called, or returns something that is no accuracy. For a tuple or a dict the message
+        When `evaluate` cannot be called, or returns something other than an accuracy. For a tuple or a dict the message
         shows the ``lambda`` that picks the accuracy out.
     RuntimeError
         When `evaluate` raises on every call, or exits. The message has the last line of its traceback.

@@ -200,7 +200,7 @@ ADD += [
 ]
 
 ALIKE = {slugs for mistakes, _ in ADD for slugs in mistakes if len(slugs) > 1}
-"""Whoever only calls the function cannot tell these apart."""
+"""From outside, by calling the function, these cannot be told apart."""
 
 ROUNDINGS: list[tuple[Slugs, Finish]] = [
     ((), lambda value: value),

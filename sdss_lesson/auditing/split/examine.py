@@ -42,11 +42,11 @@ def audit_split(train: Data, test: Data, *, keys: Names = None, columns: Names =
     """Search a test set for what the training set holds, too. Neither is changed, and no model is needed.
 
     Four things are searched for. *Identical rows* have equal features once both are float32, the precision that a
-    network sees; NaN equals NaN. Where features are coarse (yes or no, grades), rows coincide by chance: if there are
-    not clearly more of them than the two halves of the columns, taken as independent, let expect, they are reported
-    as a *coincidence*, and are no proof. *Shared objects* agree in all `keys`. *Shared positions* lie within one
-    arcsecond on the sky. A *scaled copy* has as many rows as the other set, and each of its columns is the other's,
-    times a number, plus a number; the rows may be in another order.
+    network sees; NaN equals NaN. Where features are coarse (yes or no, grades), rows also coincide by chance. How many
+    is estimated from the two halves of the columns, taken as independent. Unless there are clearly more, the matches
+    are reported as a *coincidence*, which proves nothing. *Shared objects* agree in all `keys`.
+    *Shared positions* lie within one arcsecond on the sky. A *scaled copy* has as many rows as the other set, and each
+    of its columns is the other's, times a number, plus a number; the rows may be in another order.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def audit_split(train: Data, test: Data, *, keys: Names = None, columns: Names =
         rows lie more than an arcsecond apart. A row with a missing key is nobody's.
     columns
         The features of frames. By default the five magnitudes, where both frames have them; otherwise all numeric
-        columns of both that are no keys, ids, positions, labels or bookkeeping, by their names.
+        columns of both, except keys, ids, positions, labels and bookkeeping, which are told by their names.
 
     Returns
     -------
@@ -72,7 +72,7 @@ def audit_split(train: Data, test: Data, *, keys: Names = None, columns: Names =
     ValueError
         When a set is empty, the two have nothing in common to compare, or a named column is missing or useless.
     TypeError
-        When a set is none of these, or its features are no numbers.
+        When a set is none of these, or its features are not numbers.
 
     Examples
     --------
@@ -128,8 +128,8 @@ class _Evidence:
         self.found["identical row" if proven else COINCIDENCE] = partners
         if known and not proven:
             self.notes.append(
-                f"{known / len(test):.1%} of the test rows equal a training row. Chance alone lets expect up to about "
-                f"{by_chance / len(test):.1%}, so coarse are these features: no proof of a leak, and none against it."
+                f"{known / len(test):.1%} of the test rows equal a training row. With features as coarse as these, "
+                f"up to about {by_chance / len(test):.1%} may be chance. So this neither shows a leak nor rules one out."
             )
         if known < len(test):
             copies, by_chance = scaled_copy(train, test)

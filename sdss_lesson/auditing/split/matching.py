@@ -13,7 +13,7 @@ Floats = npt.NDArray[np.floating[Any]]
 
 
 def same_rows(train: Floats, test: Floats) -> tuple[Ints, float]:
-    """Partners with equal values, for float32 of shape (N, D), and how many chance alone lets expect."""
+    """Partners with equal values, for float32 of shape (N, D), and about how many of them chance alone would give."""
     n = len(train)
     ids = _row_ids(np.concatenate([train, test]))
     partners = _first_with_id(ids[:n], ids[n:])
