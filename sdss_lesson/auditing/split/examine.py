@@ -129,7 +129,7 @@ class _Evidence:
         if known and not proven:
             self.notes.append(
                 f"{known / len(test):.1%} of the test rows equal a training row. With features as coarse as these, "
-                f"up to about {by_chance / len(test):.1%} may be chance. So this neither shows a leak nor rules one out."
+                f"up to about {by_chance / len(test):.1%} may be chance. This neither shows a leak nor rules one out."
             )
         if known < len(test):
             copies, by_chance = scaled_copy(train, test)
