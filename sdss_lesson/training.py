@@ -65,7 +65,7 @@ def fit(
     lr
         Adam's learning rate.
     val_data
-        What `evaluate` takes, evaluated after each epoch. It changes nothing about the training: random states are put back.
+        What `evaluate` takes. It is evaluated after each epoch, and the training goes on as it would without it.
 
     Returns
     -------
