@@ -4,7 +4,7 @@ Data flow one way: `load_sdss` -> `split_by_object` -> `SDSSDataset` -> `fit` ->
 in this order:
 
 1. `catalog`, `split`, `model`, `dataset`, `evaluation`, `training`: the lesson's core, in half an hour
-2. `_csv`, `_sky`, `_checks`, `_fast`: what guards and speeds the core, so that it reads from top to bottom
+2. `_checks`, `_tensors`, `_csv`, `_sky`, `_fast`: what guards and speeds the core, so that it reads from top to bottom
 3. `mistakes`: known ways to get an accuracy wrong; `auditing`: what finds them in other code, and leaks in a split
 4. `plots`: the figures of the lesson
 5. `scale`: for rows that outgrow one process; `support`: claims, progress bars, SkyServer, the doctor

@@ -8,6 +8,7 @@ import json
 import math
 import os
 import pkgutil
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -209,3 +210,14 @@ def test_the_core_is_imported_in_one_order():
 
 def test_no_test_sees_the_readers_settings():
     assert not {"SDSS_LESSON_CSV", "SDSS_LESSON_SEED", "SDSS_LESSON_CLAIMS"} & set(os.environ)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/api.md"])
+def test_every_page_names_the_rooms_in_the_same_order(page):
+    def order(text):
+        return [line for line in text.splitlines() if line[:3] in {f"{number}. " for number in range(1, 6)}]
+
+    found = order((Path(__file__).parents[1] / page).read_text("utf-8"))
+    assert len(found) == 5 and found == order(sdss_lesson.__doc__)
+    rooms = {path.stem for path in Path(sdss_lesson.__path__[0]).iterdir() if path.stem[:2] not in {"__", "_d", "py"}}
+    assert rooms == set(re.findall(r"`(\w+)`", "".join(found)))

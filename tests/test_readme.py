@@ -37,8 +37,8 @@ def test_the_example_of_the_package_runs():
 @pytest.mark.parametrize("right", [True, False])
 def test_the_test_for_your_own_project_tells_right_from_wrong(tmp_path, right):
     (example,) = [block for block in BLOCKS if "import audit" in block]
-    whence = "sdss_lesson import" if right else "sdss_lesson.mistakes.too_low import hits_overwritten as"
-    (tmp_path / "my_project.py").write_text(f"from {whence} evaluate", "utf-8")
+    source = "sdss_lesson import" if right else "sdss_lesson.mistakes.too_low import hits_overwritten as"
+    (tmp_path / "my_project.py").write_text(f"from {source} evaluate", "utf-8")
     (tmp_path / "test_it.py").write_text(example, "utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_it.py"]
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}"}

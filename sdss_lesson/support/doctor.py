@@ -76,8 +76,8 @@ def _python() -> Iterator[Line]:
     venv = _venv()
     if (venv.parent / "tasks.py").is_file() and venv.is_dir() and Path(sys.prefix).resolve() != venv.resolve():
         python = r".venv\Scripts\python" if os.name == "nt" else ".venv/bin/python"
-        told = f"{platform.python_version()}, not that of .venv: run {python} -m sdss_lesson doctor"
-        yield WRONG, "Python", told
+        text = f"{platform.python_version()}, not that of .venv: run {python} -m sdss_lesson doctor"
+        yield WRONG, "Python", text
         return
     where = "in an environment of its own" if sys.prefix != sys.base_prefix else "the system's or conda's"
     yield OK, "Python", f"{platform.python_version()}, {where}"
@@ -116,7 +116,7 @@ def _package(name: str, module: str, use: str = "", mend: str = "install it agai
 def _data() -> Iterator[Line]:
     named = os.environ.get("SDSS_LESSON_CSV")
     file = Path(named).expanduser() if named else _sample_file()
-    whence = f"{file.name} (SDSS_LESSON_CSV)" if named else f"{file.name}, the shipped sample"
+    source = f"{file.name} (SDSS_LESSON_CSV)" if named else f"{file.name}, the shipped sample"
     try:
         from sdss_lesson.catalog import load_sdss
 
@@ -125,10 +125,10 @@ def _data() -> Iterator[Line]:
             rows = len(load_sdss())
     except Exception as error:
         why = _why(error).replace(str(file), file.name)
-        yield WRONG, "data", f"{whence}: {why}" + (" Or unset SDSS_LESSON_CSV." if named else "")
+        yield WRONG, "data", f"{source}: {why}" + (" Or unset SDSS_LESSON_CSV." if named else "")
         return
     checksum = hashlib.sha256(file.read_bytes()).hexdigest()
-    yield OK, "data", f"{whence}: {rows} rows, SHA-256 {checksum[:12]}"
+    yield OK, "data", f"{source}: {rows} rows, SHA-256 {checksum[:12]}"
     for note in notes:
         yield OK, "data, note", str(note.message).replace(str(file), file.name)
     side = file.with_name(file.name + ".json")
@@ -190,11 +190,11 @@ def _memory() -> Iterator[Line]:
         most = f"a notebook takes up to {MEMORY / 1e9:g} GB, 07 up to {MOST_MEMORY / 1e9:g}"
         yield NOT_HERE, "memory", f"psutil could not tell; {most}"
         return
-    told = f"{free / 1e9:.1f} GB free"
-    little = f"{told}, and a notebook takes up to {MEMORY / 1e9:g} GB: close other programs and kernels"
+    text = f"{free / 1e9:.1f} GB free"
+    little = f"{text}, and a notebook takes up to {MEMORY / 1e9:g} GB: close other programs and kernels"
     if free < MOST_MEMORY:
-        told += f": enough for every notebook but 07, which takes up to {MOST_MEMORY / 1e9:g} GB"
-    yield (OK, "memory", told) if free >= MEMORY else (WRONG, "memory", little)
+        text += f": enough for every notebook but 07, which takes up to {MOST_MEMORY / 1e9:g} GB"
+    yield (OK, "memory", text) if free >= MEMORY else (WRONG, "memory", little)
 
 
 def _folder() -> Iterator[Line]:

@@ -66,7 +66,7 @@ def as_floats(frame: pd.DataFrame, names: Sequence[Hashable]) -> Floats:
     """Shape (N, number of names), float32, NaN where a value is missing."""
     try:
         with np.errstate(over="ignore"):
-            return _settled(frame[list(names)].to_numpy(np.float32, copy=True, na_value=np.nan))
+            return _canonical(frame[list(names)].to_numpy(np.float32, copy=True, na_value=np.nan))
     except (TypeError, ValueError) as error:
         listed = ", ".join(map(str, names))
         raise TypeError(f"columns={listed}: not all are numbers ({error}). Leave out or encode the others.") from None
@@ -122,7 +122,7 @@ def read_rows(data: object, name: str) -> tuple[Floats, pd.Series | None]:
     if data.size == 0:
         raise ValueError(f"A row of {name} has the shape {data.shape[1:]}, and so no feature. Give at least one.")
     with np.errstate(over="ignore"):
-        return _settled(np.array(data, dtype=np.float32)), labels
+        return _canonical(np.array(data, dtype=np.float32)), labels
 
 
 def class_shares(train: pd.Series, test: pd.Series) -> pd.DataFrame | None:
@@ -140,7 +140,7 @@ def _by_number(names: pd.Index) -> pd.Index:
     return names.astype(int) if names.str.isdecimal().all() else names
 
 
-def _settled(values: Floats) -> Floats:
+def _canonical(values: Floats) -> Floats:
     """One NaN and one zero, so that equal numbers have equal bytes."""
     values += 0  # -0.0 becomes 0.0
     values[np.isnan(values)] = np.nan
