@@ -95,57 +95,69 @@ def batches_of(data: Dataset[Any] | Batches, batch_size: int | None) -> Batches:
     if isinstance(data, Dataset):
         if batch_size is not None and not is_whole(batch_size, 1):
             raise ValueError(f"batch_size={batch_size!r}: give a whole number of rows, at least 1.")
-        if (slices := _slices(data, batch_size)) is not None:
-            return slices
+        if found := _whole_tensors(data):
+            return _slices(*found, batch_size)
         # A generator of its own: even without shuffling, a DataLoader draws a seed, and by default from the global
         # random state, so that measuring would change the training that follows.
         generator = torch.Generator(torch.get_default_device())
         return DataLoader(data, batch_size=batch_size or 256, generator=generator)
     if batch_size is not None:
         raise TypeError("batch_size goes with a Dataset. These batches are made already: leave it out.")
-    if isinstance(data, DataLoader) and _plain(data) and (slices := _slices(data.dataset, data.batch_size)):
-        # The loader's own batches, without a list of indices for each. A loader draws a seed when it begins.
-        torch.empty((), dtype=torch.int64).random_(generator=data.generator)
-        return slices
+    if isinstance(data, DataLoader) and _plain(data) and (found := _whole_tensors(data.dataset)):
+        return _as_the_loader_would(data, *found)
     if not isinstance(data, Iterable):
         raise TypeError(f"The data is {kind_of(data)}; give a Dataset, a DataLoader or an iterable of batches.")
     return data
 
 
-def _slices(data: Dataset[Any], batch_size: int | None) -> Batches | None:
-    """The batches of a dataset that is made of whole tensors, which are sliced; None for any other."""
+def _whole_tensors(data: Dataset[Any]) -> tuple[tuple[torch.Tensor, ...], Any] | None:
+    """The tensors that a dataset is made of, and which of their rows are its own; None for any other dataset."""
     rows: Any = data.dataset if type(data) is Subset else data
     # A subclass, or a method that was set on this very object, may hand out other rows than the tensors hold.
     if type(rows) not in (TensorDataset, SDSSDataset) or {"__getitem__", "__getitems__"} & {*vars(rows), *vars(data)}:
         return None
-    indices: Any = data.indices if isinstance(data, Subset) else range(len(rows))
-    together = isinstance(indices, range) and indices.step == 1 and 0 <= indices.start <= indices.stop <= len(rows)
-    wide = max(1, math.prod(rows.tensors[0].shape[1:]))
+    return rows.tensors, data.indices if isinstance(data, Subset) else range(len(rows))
+
+
+def _slices(tensors: tuple[torch.Tensor, ...], indices: Any, batch_size: int | None) -> Iterator[list[torch.Tensor]]:
+    """Rows in order."""
+    together = (
+        isinstance(indices, range) and indices.step == 1 and 0 <= indices.start <= indices.stop <= len(tensors[0])
+    )
+    wide = max(1, math.prod(tensors[0].shape[1:]))
     # Large enough to amortise Python's overhead; of very wide rows (images) only as many as surely fit.
     size = batch_size or min(max(1024, min(BLOCK, 2**16 // wide)), max(1, 2**24 // wide))
-
-    def read() -> Iterator[list[torch.Tensor]]:
-        for at in range(0, len(indices), size):
-            part = indices[at : at + size]
-            where = slice(part.start, part.stop) if together else torch.as_tensor(part, dtype=torch.int64)
-            # A copy, for a model may write into its input.
-            yield [tensor[where].clone() if together else tensor[where] for tensor in rows.tensors]
-
-    return read()
+    for at in range(0, len(indices), size):
+        part = indices[at : at + size]
+        where = slice(part.start, part.stop) if together else torch.as_tensor(part, dtype=torch.int64)
+        # A copy, for a model may write into its input.
+        yield [tensor[where].clone() if together else tensor[where] for tensor in tensors]
 
 
 def _plain(loader: DataLoader[Any]) -> bool:
-    """Whether a loader hands out all rows of its dataset as they are, in order, and by itself."""
-    batches: Any = loader.batch_sampler
-    rows: Any = loader.dataset
+    """Whether a loader hands out the rows that its sampler names, as they are, and by itself."""
     return (
         type(loader) is DataLoader
-        and type(batches) is BatchSampler
-        and batches.batch_size == loader.batch_size
-        and not batches.drop_last
-        and type(batches.sampler) is SequentialSampler
-        and batches.sampler.data_source is rows
+        and type(loader.batch_sampler) is BatchSampler
         and loader.collate_fn is default_collate
         and loader.num_workers == 0
         and not loader.pin_memory
     )
+
+
+def _as_the_loader_would(
+    loader: DataLoader[Any], tensors: tuple[torch.Tensor, ...], indices: Any
+) -> Iterator[list[torch.Tensor]]:
+    """The loader's own batches, without taking them to pieces and putting them together again."""
+    torch.empty((), dtype=torch.int64).random_(generator=loader.generator)  # a loader draws a seed when it begins
+    batches: Any = loader.batch_sampler
+    rows: Any = loader.dataset
+    sampler = batches.sampler
+    if type(sampler) is SequentialSampler and sampler.data_source is rows and not batches.drop_last:
+        yield from _slices(tensors, indices, batches.batch_size)
+        return
+    own = None if isinstance(indices, range) and indices == range(len(tensors[0])) else torch.as_tensor(indices)
+    for batch in batches:
+        where = torch.as_tensor(batch, dtype=torch.int64)
+        where = where if own is None else own[where].long()
+        yield [tensor[where] for tensor in tensors]

@@ -14,7 +14,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from sdss_lesson._checks import is_whole, kind_of
-from sdss_lesson._fast import Batches, Tally
+from sdss_lesson._fast import Batches, Tally, batches_of
 from sdss_lesson._tensors import check_labels, check_model, check_shapes, checked_device, device_of, forward, unpack
 from sdss_lesson.evaluation import Evaluation, evaluate
 from sdss_lesson.support.progress import progress
@@ -117,7 +117,7 @@ def _train_one_epoch(
     """One pass through the batches; what the network got right while it learned."""
     model.train()
     tally = Tally()
-    for number, batch in enumerate(batches, start=1):
+    for number, batch in enumerate(batches_of(batches, None), start=1):
         inputs, labels = unpack(batch, device)
         if labels.numel() == 0:
             continue  # the mean loss of no rows would be NaN

@@ -22,6 +22,7 @@ from torch.utils.data import (
     DataLoader,
     Dataset,
     IterableDataset,
+    Sampler,
     SequentialSampler,
     Subset,
     TensorDataset,
@@ -772,9 +773,29 @@ def test_a_dataset_of_arrays_and_numbers_is_collated():
     same(evaluate(SAY, Map(), batch_size=3), evaluate(SAY, [(X, Y)]))
 
 
-@pytest.mark.parametrize("options", [{}, {"generator": torch.Generator().manual_seed(0)}])
-def test_a_plain_loader_is_read_by_slices_and_nobody_can_tell(options):
-    rows = TensorDataset(torch.randn(103, 5), torch.randint(3, (103,)))
+class Every(Sampler):
+    """Every row twice, from the last to the first."""
+
+    def __iter__(self):
+        return iter(sorted([*range(103)] * 2, reverse=True))
+
+
+@pytest.mark.parametrize("part", [lambda rows: rows, lambda rows: Subset(rows, range(102, -1, -1))])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"generator": torch.Generator().manual_seed(0)},
+        {"shuffle": True},
+        {"shuffle": True, "drop_last": True, "generator": torch.Generator().manual_seed(0)},
+        {"sampler": range(20)},
+        {"sampler": SequentialSampler(range(20))},
+        {"sampler": Every()},
+        {"drop_last": True},
+    ],
+)
+def test_a_plain_loader_is_read_without_it_and_nobody_can_tell(options, part):
+    rows = part(TensorDataset(torch.randn(103, 5), torch.randint(3, (103,))))
     loader = DataLoader(rows, batch_size=10, **options)
     found = []
     for read in (lambda: loader, lambda: _fast.batches_of(loader, None)):
@@ -796,11 +817,7 @@ class Reversed(DataLoader):
 @pytest.mark.parametrize(
     "make",
     [
-        lambda rows: DataLoader(rows, batch_size=10, shuffle=True),
-        lambda rows: DataLoader(rows, batch_size=10, drop_last=True),
         lambda rows: DataLoader(rows, batch_size=None),
-        lambda rows: DataLoader(rows, batch_size=10, sampler=range(20)),
-        lambda rows: DataLoader(rows, batch_size=10, sampler=SequentialSampler(range(20))),
         lambda rows: DataLoader(rows, batch_sampler=[[1, 2], [3]]),
         lambda rows: DataLoader(rows, batch_size=10, collate_fn=lambda pairs: default_collate(pairs[:3])),
         lambda rows: DataLoader(ConcatDataset([rows]), batch_size=10),

@@ -236,7 +236,7 @@ import sys, time
 begun = time.perf_counter()
 import torch, pandas
 without = time.perf_counter() - begun
-import sdss_lesson
+from sdss_lesson import NeuralNet, SDSSDataset, evaluate, fit, load_sdss, split_by_object
 print((time.perf_counter() - begun) / without)
 """
 
@@ -329,7 +329,7 @@ article's loop and the per-row loader read a row at a time, 64 to a batch; the b
 ## Memory, and import
 
 {rows} rows streamed from ten Parquet files take {memory} MiB more than the imports, and {seconds} seconds. Importing
-torch, pandas and the package takes {imports} times as long as importing torch and pandas.
+torch, pandas and the core of the package takes {imports} times as long as importing torch and pandas.
 """
 
 if __name__ == "__main__":
