@@ -35,6 +35,14 @@ LEAKS = pd.DataFrame(
         "leaky": [0.993, 0.929, 1.0, 0.88, 1.0],
     }
 )
+TESTED = pd.DataFrame(
+    {
+        "test": ["our network", "shuffled", "perfect model", "always QSO"],
+        "expected": [0.95, 0.95, 1.0, 0.09],
+        "=": [0.0, 0.31, 0.02, 0.003],
+        "+=": [0.95, 0.9, 1.0, 0.09],
+    }
+)
 KNOBS = {"lr": [0.005, 0.05], "hidden_size": [8, 64, 512], "depth": [1], "optimizer": ["SGD", "Adam"]}
 TRIED = pd.DataFrame(product(*KNOBS.values()), columns=list(KNOBS)).assign(val_accuracy=RNG.uniform(0.5, 0.95, 12))
 GAPS = {
@@ -119,6 +127,8 @@ FIGURES = {
     "leak": lambda: plots.honest_and_leaky(LEAKS, title="long " * 30, level=0.5),
     "leak, one model": lambda: plots.honest_and_leaky(LEAKS[2:3], title="T", level=0.45),
     "leak, the first model's dots at the edges": lambda: plots.honest_and_leaky(LEAKS[::-1], title="T", level=1.0),
+    "tested": lambda: plots.expected_and_printed(TESTED, title="long " * 30),
+    "shares of low models": lambda: plots.duplicated_share(shares([0, 1]).assign(predicted=[0.2, 0.1, 0.3] * 2)),
     "shares": lambda: plots.duplicated_share(shares([0, 0.01, 0.02, 0.05, 0.1, 0.5, 1])),
     "shares, 0 and 1 alone": lambda: plots.duplicated_share(shares([0, 1])),
     **{f"runs {n}, {epochs} epochs": lambda n=n, epochs=epochs: plots.runs_per_epoch(some_runs(n, epochs), title="T")
@@ -405,25 +415,43 @@ def test_the_majority_level_is_drawn_where_it_is_known(level):
 
 def test_duplicated_share_draws_lines_through_what_is_predicted_and_dots_for_what_is_measured():
     table = shares([0, 0.5, 1])
-    axes = plots.duplicated_share(table[::-1])  # a line goes from left to right in any order of the rows
-    assert axes.get_xlim() == (0, 1) and axes.get_ylim() == (0, 1) and len(axes.lines) == 6
-    labels = {text.get_text().replace("\n", " "): text for text in axes.texts}
+    whole, close = plots.duplicated_share(table[::-1])  # a line goes from left to right in any order of the rows
+    assert whole.get_ylim() == (0, 1) and [axes.get_ylabel() for axes in (whole, close)] == [
+        "accuracy", "accuracy, magnified"
+    ]  # fmt: skip
+    low, high = close.get_ylim()
+    assert table["measured"].min() - 0.1 < low < table["measured"].min() and high == 1
+    assert any("predicted" in text and "measured" in text for text in said(whole))
+    labels = {text.get_text().replace("\n", " "): text for text in close.texts}
     assert set(labels) == set(table["model"])
-    markers = set()
-    for name, rows in table.groupby("model"):
-        (line,) = [each for each in axes.lines if list(each.get_ydata()) == rows["predicted"].tolist()]
-        assert list(line.get_xdata()) == [0, 0.5, 1] and line.get_color() == plots.style.INK
-        (series,) = [each for each in axes.lines if sorted(each.get_ydata()) == sorted(rows["measured"])]
-        assert dict(series.get_xydata()) == dict(zip(rows["share"], rows["measured"], strict=True))
-        assert series.get_linestyle() == "None" and series.get_color() == labels[name].get_color()
-        markers.add((series.get_color(), series.get_marker()))
-    assert len({colour for colour, _ in markers}) == len({marker for _, marker in markers}) == 3
-    assert not {colour for colour, _ in markers} & {plots.BROKEN, plots.RIGHT, *plots.CLASS_COLOURS.values()}
-    axes.figure.canvas.draw()
-    assert axes.get_position().width > 0.6  # a long name does not crowd the figure out
+    for axes in (whole, close):
+        assert axes.get_xlim() == (0, 1) and len(axes.lines) == 6
+        looks = set()
+        for name, rows in table.groupby("model"):
+            (line,) = [each for each in axes.lines if list(each.get_ydata()) == rows["predicted"].tolist()]
+            assert list(line.get_xdata()) == [0, 0.5, 1]
+            (series,) = [each for each in axes.lines if sorted(each.get_ydata()) == sorted(rows["measured"])]
+            assert dict(series.get_xydata()) == dict(zip(rows["share"], rows["measured"], strict=True))
+            assert series.get_linestyle() == "None"
+            assert series.get_color() == line.get_color() == labels[name].get_color()
+            looks.add((series.get_color(), series.get_marker(), line.get_linestyle()))
+        assert all(len(set(each)) == 3 for each in zip(*looks, strict=True))
+    assert not {colour for colour, *_ in looks} & {plots.BROKEN, plots.RIGHT, *plots.CLASS_COLOURS.values()}
+    whole.figure.canvas.draw()
+    assert all(axes.get_position().width > 0.25 for axes in (whole, close))  # a long name does not crowd the figure out
     # Beneath the label at the top, in the order in which the lines arrive there.
     heights = {name: text.xy[1] for name, text in labels.items()}
     assert heights["512 units, of a hundred rows"] > heights["nearest neighbour"] > heights["8 units"]
+
+
+def test_each_test_of_an_evaluator_has_a_ring_and_what_two_loops_printed():
+    axes = plots.expected_and_printed(TESTED, title="T")
+    (rings,) = [line for line in axes.lines if line.get_markerfacecolor() == "none"]
+    assert rings.get_xdata().tolist() == TESTED["expected"].tolist()
+    np.testing.assert_array_equal(dots(axes, plots.BROKEN, "s"), np.column_stack([TESTED["="], range(4)]))
+    np.testing.assert_array_equal(dots(axes, plots.RIGHT, "o"), np.column_stack([TESTED["+="], range(4)]))
+    assert [label.get_text() for label in axes.get_yticklabels()] == TESTED["test"].tolist()
+    assert axes.yaxis_inverted() and axes.get_xlim() == (0, 1) and axes.get_xlabel() == "accuracy"
 
 
 def test_by_rank_shows_what_each_rank_prints_and_the_accuracy_of_all_rows():

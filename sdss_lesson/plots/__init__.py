@@ -5,7 +5,7 @@ Each function draws a figure of its own and returns its axes, or a list of them 
 figure also differs in shape, line or lightness.
 """
 
-from sdss_lesson.plots.counting import against_batch_size, by_rank, counter_trace, floor_and_cloud
+from sdss_lesson.plots.counting import against_batch_size, by_rank, counter_trace, expected_and_printed, floor_and_cloud
 from sdss_lesson.plots.epochs import band, runs_per_epoch, two_curves
 from sdss_lesson.plots.leakage import duplicated_share, honest_and_leaky
 from sdss_lesson.plots.protocol import intervals, recalls, search, winners
@@ -22,6 +22,7 @@ __all__ = [
     "colour_colour",
     "counter_trace",
     "duplicated_share",
+    "expected_and_printed",
     "floor_and_cloud",
     "honest_and_leaky",
     "intervals",

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sdss_lesson.plots.style import BROKEN, GREY, INK, RIGHT, dots, label_ends, new_axes, new_panels, note
+from sdss_lesson.plots.style import BROKEN, GREY, INK, PALE, RIGHT, dots, label_ends, new_axes, new_panels, note
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -152,3 +152,28 @@ def by_rank(printed: Mapping[int, Sequence[float]], accuracy: float, *, title: s
     panels[0].set_ylabel("hits of the rank / all rows")
     label_ends(panels[-1], [("accuracy of\nall rows", accuracy, RIGHT)])
     return list(panels)
+
+
+def expected_and_printed(table: pd.DataFrame, *, title: str) -> "Axes":
+    """Draw, for each test of an evaluator, what it has to print and what two loops print.
+
+    Parameters
+    ----------
+    table
+        Columns ``test`` (str), ``expected``, ``=`` and ``+=`` (fractions); the first row is drawn at the top.
+    title
+        The message.
+    """
+    n = len(table)
+    axes: Axes = new_panels(title, 1, 1, height=1.4 + 0.32 * n)[0, 0]
+    axes.set(xlim=(0, 1), ylim=(n - 0.4, -1.3), yticks=range(n), yticklabels=table["test"], xlabel="accuracy")
+    axes.tick_params(axis="y", length=0, pad=10, labelsize=11)
+    axes.spines["left"].set_visible(False)
+    axes.hlines(range(n), 0, 1, color=PALE, linewidth=1, zorder=0)
+    axes.plot(table["expected"], range(n), "o", color=INK, markersize=13, markerfacecolor="none", clip_on=False)
+    dots(axes, table["="], range(n), BROKEN, "s", 7)
+    dots(axes, table["+="], range(n), RIGHT, "o", 7)
+    note(axes, "prints with =", (table["="].iloc[0], 0), BROKEN, (-2, 8), ha="left", va="bottom")
+    words = "has to be (ring), prints with +="
+    note(axes, words, (table["expected"].iloc[0], 0), RIGHT, (2, 8), ha="right", va="bottom")
+    return axes

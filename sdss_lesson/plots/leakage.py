@@ -11,7 +11,7 @@ from sdss_lesson.plots.style import BROKEN, GREY, INK, RIGHT, dots, label_ends, 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_MODELS = [("#CC79A7", "^"), ("#555555", "D"), ("#56B4E9", "s")]
+_MODELS = [("#CC79A7", "^", "-"), ("#555555", "D", "--"), ("#56B4E9", "s", ":")]
 
 
 def honest_and_leaky(table: pd.DataFrame, *, title: str, level: float | None = None) -> "Axes":
@@ -48,7 +48,7 @@ def honest_and_leaky(table: pd.DataFrame, *, title: str, level: float | None = N
     return axes
 
 
-def duplicated_share(table: pd.DataFrame) -> "Axes":
+def duplicated_share(table: pd.DataFrame) -> "list[Axes]":
     """Draw accuracy against the share of the test rows that are copies of training rows: predicted and measured.
 
     Parameters
@@ -56,16 +56,31 @@ def duplicated_share(table: pd.DataFrame) -> "Axes":
     table
         Columns ``model`` (str), ``share`` (fraction of the test rows), ``predicted`` (drawn as a line) and ``measured``
         (drawn as dots; both fractions).
+
+    Returns
+    -------
+    list of Axes
+        From 0 to 1, and magnified.
     """
     title = "Each duplicate pulls the score towards the training score"
-    axes: Axes = new_panels(title, 1, 1, height=3.5)[0, 0]
-    axes.set(xlim=(0, 1), xlabel="share of the test rows that are training rows", ylim=(0, 1), ylabel="accuracy")
+    whole, close = new_panels(title, 1, 2, height=3.6)[0]
     lines = {name: rows.sort_values("share") for name, rows in table.groupby("model", sort=False)}
-    ends = []
-    for (name, rows), (colour, marker) in zip(lines.items(), cycle(_MODELS), strict=False):
-        axes.plot(rows["share"], rows["predicted"], color=INK, linewidth=1, clip_on=False)
-        dots(axes, rows["share"], rows["measured"], colour, marker, 7)
-        ends.append((textwrap.fill(name, 20), *rows["predicted"].iloc[[-1, 0]], colour))
+    lowest = min(table["predicted"].min(), table["measured"].min())
+    close.set(ylim=(lowest - 0.08 * (1.001 - lowest), 1), ylabel="accuracy, magnified")
+    whole.set(ylim=(0, 1), ylabel="accuracy")
+    for axes, name in ((whole, "axis from 0 to 1"), (close, "axis fitted")):
+        axes.set(xlim=(0, 1), xticks=[0, 0.5, 1], xlabel="share of duplicates")
+        axes.set_title(name, loc="left", fontsize=11, color=INK)
+        for rows, (colour, marker, line) in zip(lines.values(), cycle(_MODELS), strict=False):
+            axes.plot(rows["share"], rows["predicted"], line, color=colour, linewidth=2, clip_on=False)
+            dots(axes, rows["share"], rows["measured"], colour, marker, 7)
+    # The words stand where no line runs: beneath them, or above.
+    y, side = (0.06, "bottom") if lowest > 0.35 else (0.94, "top")
+    note(whole, "lines: predicted\ndots: measured", (0.06, y), INK, ha="left", va=side)
+    ends = [
+        (textwrap.fill(name, 12), *rows["predicted"].iloc[[-1, 0]], colour)
+        for (name, rows), (colour, *_) in zip(lines.items(), cycle(_MODELS), strict=False)
+    ]
     # Where lines meet at the right, the one that comes from below has the lower label.
-    label_ends(axes, [(name, end, colour) for name, end, start, colour in sorted(ends, key=lambda each: each[2])])
-    return axes
+    label_ends(close, [(name, end, colour) for name, end, start, colour in sorted(ends, key=lambda each: each[2])])
+    return [whole, close]
