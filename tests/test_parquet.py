@@ -164,12 +164,12 @@ class Harm:
     ("content", "words"),
     [
         (None, "cannot be read: No such file"),
-        (b"", "no file that save_model wrote"),
-        (b"text", "no file that save_model wrote"),
-        ({"weights": 1}, "no file that save_model wrote .*state_dict"),
-        ([1, 2], "no file that save_model wrote"),
-        (Harm(), "no file that save_model wrote .*Weights only"),
-        (NeuralNet(5, 4, 3), "no file that save_model wrote .*Weights only"),
+        (b"", "save_model has not written"),
+        (b"text", "save_model has not written"),
+        ({"weights": 1}, "save_model has not written .*state_dict"),
+        ([1, 2], "save_model has not written"),
+        (Harm(), "save_model has not written .*Weights only"),
+        (NeuralNet(5, 4, 3), "save_model has not written .*Weights only"),
     ],
     ids=["none", "empty", "text", "other", "list", "harm", "whole model"],
 )

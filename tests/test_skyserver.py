@@ -560,7 +560,7 @@ def test_a_call_after_a_kill_takes_away_what_is_left(sky, clock):
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout.readline() == b"now\n"
         process.send_signal(signal.SIGKILL)
-    assert {path.suffix for path in Path("real.csv.part").iterdir()} == {".csv", ".tmp"}
+    assert {path.suffix for path in Path("real.csv.part").iterdir()} == {".csv", ".part"}
     sky.requests.clear()
     fetch("real.csv", rows=3)
     assert sky.requests == [] and sorted(path.name for path in Path().iterdir()) == ["real.csv", "real.csv.json"]

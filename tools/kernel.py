@@ -26,6 +26,8 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
+from sdss_lesson.support.files import write_whole
+
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
 CELL_TIMEOUT = 600
@@ -150,17 +152,7 @@ def without_outputs(path: Path) -> nbformat.NotebookNode:
 def write(notebook: nbformat.NotebookNode, path: Path) -> None:
     """Store a notebook, in one step."""
     text = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
-    write_bytes(text.rstrip("\n").encode() + b"\n", path)
-
-
-def write_bytes(content: bytes, path: Path) -> None:
-    """Write to a file beside `path` that no other process writes to, then rename."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        unfinished.write_bytes(content)
-        os.replace(unfinished, path)  # noqa: PTH105 - one step: nobody ever finds half a file
-    finally:
-        unfinished.unlink(missing_ok=True)
+    write_whole(path, text.rstrip("\n").encode() + b"\n")
 
 
 def unwritable(error: OSError) -> str:

@@ -191,7 +191,7 @@ def main(arguments: list[str] | None = None) -> int:
     if export is None:
         return 2
     from sdss_lesson import load_sdss
-    from tools.kernel import write_bytes
+    from sdss_lesson.support.files import write_whole
 
     try:
         mixtures = fit(load_sdss(export))
@@ -199,7 +199,7 @@ def main(arguments: list[str] | None = None) -> int:
     except ValueError as error:
         print(f"mixtures: {error}", file=sys.stderr)
         return 1
-    write_bytes(to_text(mixtures).encode(), FILE)
+    write_whole(FILE, to_text(mixtures).encode())
     for name, mixture in mixtures["classes"].items():
         rows = [component["rows"] for component in mixture["components"]]
         print(

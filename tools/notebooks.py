@@ -10,6 +10,7 @@ from pathlib import Path
 
 import nbformat
 
+from sdss_lesson.support.files import write_whole
 from tools import kernel
 
 KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -32,7 +33,7 @@ def keep_figures(notebook: nbformat.NotebookNode, folder: Path) -> None:
         for tag in cell.metadata.get("tags", []):
             if tag.startswith("figure:"):
                 picture = base64.b64decode(cell.outputs[0]["data"]["image/png"])
-                kernel.write_bytes(picture, folder / f"{tag.removeprefix('figure:')}.png")
+                write_whole(folder / f"{tag.removeprefix('figure:')}.png", picture)
 
 
 def refresh(path: Path) -> str | None:

@@ -242,9 +242,9 @@ def main() -> int:
         print(f"sample: there is no {MIXTURES.relative_to(ROOT)}. Get it back from git.", file=sys.stderr)
         return 2
     frame = draw(json.loads(MIXTURES.read_text(encoding="utf-8")))
-    from tools.kernel import write_bytes
+    from sdss_lesson.support.files import write_whole
 
-    write_bytes(to_bytes(frame), FILE)
+    write_whole(FILE, to_bytes(frame))
     print(f"{len(frame)} mock rows written to {FILE.relative_to(ROOT)}")
     return 0
 

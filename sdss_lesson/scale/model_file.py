@@ -14,6 +14,7 @@ import torch
 from sdss_lesson._checks import kind_of
 from sdss_lesson.catalog import CLASSES, FEATURES
 from sdss_lesson.model import NeuralNet
+from sdss_lesson.support.files import write_whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,15 +61,7 @@ def save_model(path: str | os.PathLike[str], model: NeuralNet, scaler: Any) -> N
     scaling = {"mean": torch.tensor(mean), "scale": torch.tensor(scale)}
     content = io.BytesIO()
     torch.save({"state_dict": model.state_dict(), **scaling}, content)
-    path = Path(path).expanduser()
-    unfinished = path.with_name(f".{path.name}-{os.getpid()}.part")
-    try:
-        unfinished.write_bytes(content.getbuffer())
-        os.replace(unfinished, path)  # noqa: PTH105 - one step: a full disk costs no model
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from None
-    finally:
-        unfinished.unlink(missing_ok=True)
+    write_whole(Path(path).expanduser(), content.getvalue())  # a full disk costs no model
 
 
 def load_model(path: str | os.PathLike[str]) -> tuple[NeuralNet, FittedScaler]:

@@ -21,6 +21,7 @@ from urllib.parse import urljoin, urlsplit
 from tqdm.std import tqdm
 
 from sdss_lesson.catalog import CLASSES, load_sdss
+from sdss_lesson.support.files import write_whole
 from sdss_lesson.support.progress import progress
 
 STRIPS = 1500
@@ -118,7 +119,8 @@ def _fetch(out: Path, side: Path, parts: Path, rows: int, release: int, seed: in
     if not kept:
         raise FetchError("SkyServer found no rows in this part of the sky. Try another --seed or --release.")
     data = "".join(f"{','.join(fields)}\n" for fields in [_COLUMNS, *kept]).encode()
-    fresh = _written(parts / "whole", data)
+    fresh, fresh_notes = parts / "whole.csv", parts / "notes.csv"
+    _make(fresh, data)
     try:
         if len({row[_SPECTRUM] for row in kept}) < len(kept):
             raise ValueError("the same spectra for two parts of the sky.")
@@ -140,8 +142,9 @@ def _fetch(out: Path, side: Path, parts: Path, rows: int, release: int, seed: in
         "sha256": hashlib.sha256(data).hexdigest(),
         "server": server,
     }
-    # Between these two lines the notes speak of a file that is not there yet: the doctor says so, a new fetch mends it.
-    _written(parts / "notes", json.dumps(notes, indent=1).encode()).replace(side)
+    # Between the two renames the notes speak of a file that is not there yet. The doctor says so; a new fetch fixes it.
+    _make(fresh_notes, json.dumps(notes, indent=1).encode())
+    fresh_notes.replace(side)
     fresh.replace(out)
     _remove(parts)
     return notes
@@ -164,7 +167,7 @@ def _rows_of_the_sky(
                 wait(1)  # SkyServer takes 60 questions a minute
             text, rows, asked = *_answer(ask, sql, wait), True
             if rows:
-                _written(parts / "strip", text.encode()).replace(part)
+                _make(part, text.encode())
         strips.append(strip)
         yield from sorted(rows, key=lambda row: int(row[_SPECTRUM]))
         empty = 0 if rows else empty + 1
@@ -293,20 +296,14 @@ def _as_fetched(out: Path, side: Path) -> bool:
         return False
 
 
-def _written(name: Path, data: bytes) -> Path:
-    """A new file of this process, in full and on the disk."""
-    name.parent.mkdir(parents=True, exist_ok=True)
-    name = name.with_name(f"{name.name}-{os.getpid()}.tmp")
-    with name.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    return name
+def _make(file: Path, data: bytes) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(file, data)
 
 
 def _remove(parts: Path) -> None:
     """Take away what this command has put there, and the folder where nothing else is in it."""
-    for file in [*parts.glob("*.csv"), *parts.glob("*.tmp")]:
+    for file in [*parts.glob("*.csv"), *parts.glob(".*.part")]:
         file.unlink(missing_ok=True)
     with suppress(OSError):
         parts.rmdir()

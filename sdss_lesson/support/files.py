@@ -1,0 +1,24 @@
+"""Write a file in one step: whoever looks finds the old one or the new one, and never half of it."""
+
+import os
+from pathlib import Path
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write to a file beside `path` that no other process writes to, and rename it.
+
+    Raises
+    ------
+    OSError
+        With the name of `path`. What stood there before is as it was, and nothing else is left behind.
+    """
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        unfinished.write_bytes(content)
+        with unfinished.open("rb+") as file:
+            os.fsync(file.fileno())  # on the disk, before it has the name
+        unfinished.replace(path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+    finally:
+        unfinished.unlink(missing_ok=True)
