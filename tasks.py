@@ -27,7 +27,8 @@ ROOT = Path(__file__).resolve().parent
 EXTRAS = "lab,test,lint,big,sky,launch"
 COMMANDS = {
     "lesson": "run the notebooks in order and tick their claims; --data FILE: on your own SDSS export",
-    "test": "run every test, and every notebook against its stored outputs",
+    "test": "run the tests, and every notebook against its stored outputs",
+    "test-more": "run the tests that take long: Colab's imitation, releases, real rows, other surveys, kills",
     "lab": "open JupyterLab on your own copies of the notebooks, in my-notebooks/",
     "notebooks": "run the notebooks in place, to commit them; NAME ...: only these",
     "lint": "ruff and mypy",

@@ -24,6 +24,17 @@ settings.register_profile(
 settings.load_profile("lesson")
 
 
+MANY_PROCESSES = {"test_distributed", "test_parquet", "test_interruptions"}
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that start many processes go to one worker, so that no two of them meet."""
+    for item in items:
+        if item.path.stem in MANY_PROCESSES or "07_beyond" in item.name:
+            item.add_marker(pytest.mark.xdist_group("many processes"))
+
+
 @pytest.fixture(autouse=True)
 def _clean_state() -> Iterator[None]:
     """No test changes the next one."""

@@ -23,6 +23,7 @@ def cells(text):
     return [line.strip("|").split("|") for line in text.splitlines() if re.match(r"\| *\d", line)]
 
 
+@pytest.mark.more
 @pytest.mark.usefixtures("_one_thread")
 @pytest.mark.filterwarnings("ignore")
 def test_the_table_is_complete_and_every_ratio_is_positive(tmp_path, monkeypatch):

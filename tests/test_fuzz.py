@@ -2,6 +2,8 @@
 
 import gzip
 import os
+import subprocess
+import sys
 import traceback
 import tracemalloc
 import warnings
@@ -15,8 +17,8 @@ from test_catalog import CANONICAL, HEADER, ROWS, text_of
 
 from sdss_lesson import CLASSES, FEATURES, _sky, catalog, load_sdss
 
-EXAMPLES = int(os.environ.get("SDSS_LESSON_FUZZ", "150"))
-"""For each of the tests that draw files; many more of them are for a long night."""
+EXAMPLES = int(os.environ.get("SDSS_LESSON_FUZZ", "50"))
+"""For each of the tests that draw files. `make test-more` draws ten times as many."""
 GOOD = text_of().encode()
 SIGNS = b'\0\t\n\r ",;#<=|.-+eE0123456789\xef\xbb\xbf\xff'
 
@@ -157,3 +159,11 @@ def test_memory_stays_in_proportion_to_the_file(file, name):
     finally:
         tracemalloc.stop()
     assert peak < 40 * len(content) + 2_000_000
+
+
+@pytest.mark.more
+def test_ten_times_as_many_files():
+    command = [sys.executable, "-m", "pytest", "-q", "-m", "not more", "-p", "no:cacheprovider", __file__]
+    environment = {**os.environ, "SDSS_LESSON_FUZZ": str(10 * EXAMPLES)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stdout

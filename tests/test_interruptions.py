@@ -144,6 +144,7 @@ kernel.NOTEBOOKS, lesson.BUILD = Path("notebooks").resolve(), Path("build").reso
 sys.exit(lesson.main([]))"""
 
 
+@pytest.mark.more
 def test_a_class_runs_the_lesson_at_once_in_one_folder(make, tmp_path):
     make(
         "00",

@@ -247,6 +247,7 @@ def test_the_table_gives_means_and_differences() -> None:
     ]
 
 
+@pytest.mark.more
 def test_mock_stands_in_for_real(real: pd.DataFrame) -> None:
     """The quality table's cheap version: trees, two splits, with mixtures fitted to this very export."""
     measured = quality.measure(real, mixtures.fit(real), splits=2, classifiers={"trees": quality.trees})

@@ -530,6 +530,7 @@ print("done", flush=True)
 """
 
 
+@pytest.mark.more
 def test_killed_at_any_moment_there_is_the_old_file_or_the_new_one(sky, clock):
     fetch("fresh.csv", rows=3)
     new = Path("fresh.csv").read_bytes()
@@ -621,6 +622,7 @@ def test_without_astroquery_it_says_what_to_install(monkeypatch, capsys):
     assert f'fetch needs astroquery: pip install "{needs}"' in capsys.readouterr().err
 
 
+@pytest.mark.more
 def test_the_lessons_first_cells_run_on_it(sky, clock, monkeypatch):
     fetch("real.csv", rows=900)
     monkeypatch.setenv("SDSS_LESSON_CSV", str(Path("real.csv").resolve()))

@@ -257,12 +257,13 @@ def test_nbval_is_strict_and_speaks_over_ipc(make: Make, tmp_path: Path, monkeyp
 
 def test_the_tests_run_even_where_a_notebook_would_fail_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
-    codes = iter([1, 0, 5, 0, 0, 5])
+    codes = iter([1, 0, 5, 0, 0, 5, 1])
     monkeypatch.setattr("subprocess.call", lambda command, **_: calls.append(command) or next(codes))
     assert test_command.main([]) == 1  # the tests fail, nbval runs all the same
     assert test_command.main(["-k", "x"]) == 0  # nothing to test in one of the two
     assert test_command.main([]) == 5  # no notebook found
-    assert [command[-1] for command in calls] == ["tests", "notebooks"] * 3
+    assert [Path(command[-1]).name for command in calls] == ["tests", "notebooks"] * 3
+    assert test_command.main([], more=True) == 1 and "not more" not in calls.pop()
     shown = ["--cov" in command for command in calls]
     assert shown == [True, False, False, False, True, False]  # a part of the tests is sure to cover too little
 

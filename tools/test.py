@@ -1,17 +1,20 @@
-"""Run every test, then every notebook against its stored outputs: python tasks.py test [--lax] [OPTIONS OF PYTEST ...]
+"""Run the tests, then every notebook against its stored outputs: python tasks.py test [--lax] [OPTIONS OF PYTEST ...]
 
-With --lax, for versions that nobody pinned: the claims judge the notebooks, and a warning is no error.
+One run of a notebook compares its outputs and tries its exercises. With --lax, for versions that nobody pinned: the
+claims judge the notebooks, and a warning is no error. What takes long and guards the machinery: `make test-more`.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tools import kernel, notebooks
+from tools import exercises, kernel, notebooks
 
 CLEARED = (*notebooks.CLEARED, "SDSS_LESSON_CLAIMS")
+WORKERS = ["-n", str(min(4, os.cpu_count() or 1)), "--dist"]
 NBVAL = ["--nbval-current-env", "--nbval-cell-timeout=120", "-p", "tools.nbval_over_ipc"]
 WARN = ["-o", "filterwarnings="]
 """For nbval, too: it leaves files open. Python may warn of that, and to our own tests a warning is an error."""
@@ -21,18 +24,28 @@ NOTHING_TO_TEST = 5
 """pytest's exit code where the options leave no test, as `-k` may do in one of the two runs."""
 
 
-def main(options: Sequence[str]) -> int:
+def main(options: Sequence[str], *, more: bool = False) -> int:
+    """Run pytest on the tests, or on those that are marked as more, and on the notebooks; the exit code."""
     lax, options = "--lax" in options, [option for option in options if option != "--lax"]
-    pytest = [sys.executable, "-m", "pytest", *options]
-    tests = [*pytest, *(WARN if lax else [] if options else COVERAGE), "tests"]
-    nbval = [*pytest, "--nbval-lax" if lax else "--nbval", *NBVAL, *WARN, "notebooks"]
+    # The number of workers stands before the reader's options, which may say -n 0.
+    pytest = [sys.executable, "-m", "pytest", *WORKERS]
+    kind = ["-m", "more"] if more else ["-m", "not more", *([] if options or lax else COVERAGE)]
     codes = []
     with tempfile.TemporaryDirectory(prefix="sdss-", ignore_cleanup_errors=True) as scratch:
         # A home folder with a long name leaves no room for the name of a socket, and an IPython profile in it must
         # not change what a notebook prints.
         own = {"JUPYTER_RUNTIME_DIR": scratch, "IPYTHONDIR": str(Path(scratch, "ipython"))}
         environment = kernel.quiet_environment(CLEARED, **own)
-        for command in (tests, nbval):
+        commands = [[*pytest, "loadgroup", *kind, *(WARN if lax else []), *options, "tests"]]
+        if not more:
+            tried = Path(scratch, "notebooks")
+            tried.mkdir()
+            exercises.write(tried)
+            # A worker takes a whole notebook. The copies lie elsewhere, so the settings are named.
+            here = ["--rootdir", str(kernel.ROOT), "-c", str(kernel.ROOT / "pyproject.toml")]
+            nbval = ["--nbval-lax" if lax else "--nbval", *NBVAL, *WARN]
+            commands.append([*pytest, "loadfile", *here, *nbval, *options, str(tried)])
+        for command in commands:
             code = subprocess.call(command, cwd=kernel.ROOT, env=environment)
             codes.append(0 if options and code == NOTHING_TO_TEST else code)
     return next((code for code in codes if code), 0)
