@@ -35,6 +35,7 @@ COMMANDS = {
     "mixtures": "fit the mixtures that the sample is drawn from; needs --data FILE",
     "sample": "draw the shipped sample from the mixtures again",
     "quality": "measure how good the sample is; needs --data FILE",
+    "animation": "draw the moving saw-tooth of notebook 01, and its still, into docs/",
     "bench": "measure how fast the package is, side by side with others, into docs/bench.md",
     "site": "build the site out of the notebooks and docs/, into build/site/",
     "test-site": "build the site, and test it in a browser",
@@ -95,8 +96,7 @@ def set_up(root: Path) -> Path:
             shutil.rmtree(venv)
         venv.mkdir()
         stamp.write_text("half made", "utf-8")
-        # Inside an activated .venv, `sys.executable` is the file that has just been removed.
-        run(getattr(sys, "_base_executable", sys.executable), "-m", "venv", venv)
+        run(getattr(sys, "_base_executable", sys.executable), "-m", "venv", venv)  # it may lie in what was removed
     pip = [python, "-m", "pip", "--disable-pip-version-check"]
     install = [*pip, "install", "-q", "-c", root / "constraints.txt"]
     version = ask(python, "-c", "from importlib.metadata import version; print(version('torch'))").partition("+")[0]
