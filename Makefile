@@ -2,7 +2,7 @@
 #   make lesson                 make lesson DATA=path/to/export.csv
 PYTHON ?= $(shell command -v python3 >/dev/null 2>&1 && echo python3 || echo python)
 
-.PHONY: help lesson test test-more lab notebooks lint claims mixtures sample quality bench site test-site address release
+.PHONY: help lesson test test-more lab notebooks lint claims mixtures sample quality animation signs bench site test-site address release
 
 help:
 	@"$(PYTHON)" tasks.py
@@ -14,7 +14,7 @@ claims:
 lesson mixtures quality:
 	@"$(PYTHON)" tasks.py $@ $${DATA:+--data "$$DATA"}
 
-test test-more lab notebooks lint sample bench site test-site:
+test test-more lab notebooks lint sample animation signs bench site test-site:
 	@"$(PYTHON)" tasks.py $@
 
 address:

@@ -36,6 +36,8 @@ COMMANDS = {
     "mixtures": "fit the mixtures that the sample is drawn from; needs --data FILE",
     "sample": "draw the shipped sample from the mixtures again",
     "quality": "measure how good the sample is; needs --data FILE",
+    "animation": "draw the moving saw-tooth of notebook 01, and its still, into docs/",
+    "signs": "how the notebooks read: words, sentences, letters, checks in sight; NAME ...: only these",
     "bench": "measure how fast the package is, side by side with others, into docs/bench.md",
     "site": "build the site out of the notebooks and docs/, into build/site/",
     "test-site": "build the site, and test it in a browser",
@@ -67,10 +69,6 @@ def hand_on(python: Path, command: str, words: Sequence[str]) -> int:
             return process.wait()
 
 
-def venv_python(venv: Path) -> Path:
-    return venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-
-
 def stamp_of(root: Path) -> list[str]:
     """What `.venv` was made from: its place (moved, it would still point there), the Python, and what was asked for."""
     asked = EXTRAS.encode() + (root / "pyproject.toml").read_bytes() + (root / "constraints.txt").read_bytes()
@@ -80,7 +78,8 @@ def stamp_of(root: Path) -> list[str]:
 def set_up(root: Path) -> Path:
     """Make `.venv`, or bring it up to date; the path of its Python. A stamp says that it is ours, and how far."""
     venv, wanted = root / ".venv", stamp_of(root)
-    python, stamp = venv_python(venv), venv / "below-random.txt"
+    python = venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    stamp = venv / "below-random.txt"
     found = stamp.read_text("utf-8").splitlines() if stamp.is_file() and python.exists() else []
     if found == wanted:
         return python
@@ -96,8 +95,7 @@ def set_up(root: Path) -> Path:
             shutil.rmtree(venv)
         venv.mkdir()
         stamp.write_text("half made", "utf-8")
-        # Inside an activated .venv, `sys.executable` is the file that has just been removed.
-        run(getattr(sys, "_base_executable", sys.executable), "-m", "venv", venv)
+        run(getattr(sys, "_base_executable", sys.executable), "-m", "venv", venv)  # it may lie in what was removed
     pip = [python, "-m", "pip", "--disable-pip-version-check"]
     install = [*pip, "install", "-q", "-c", root / "constraints.txt"]
     version = ask(python, "-c", "from importlib.metadata import version; print(version('torch'))").partition("+")[0]

@@ -35,6 +35,7 @@ html_title = project
 html_theme = "sphinx_book_theme"
 html_favicon = "_static/favicon.svg"
 html_static_path = ["_static"]
+html_extra_path = ["sawtooth.gif", "sawtooth.png"]  # 01 names them in HTML, where Sphinx does not look
 html_css_files = ["site.css"]
 html_js_files = [("site.js", {"defer": "defer"})]  # it changes what must be there first
 html_context = {"default_mode": "auto"}

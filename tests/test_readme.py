@@ -72,6 +72,19 @@ def test_the_picture_is_the_one_of_notebook_01():
     assert (ROOT / "docs" / "counter-trace.png").read_bytes() == picture, "run make notebooks"
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/index.md"])
+def test_the_log_is_that_of_notebook_00_and_the_answer_stands_behind_one_fold(page):
+    text = (ROOT / page).read_text("utf-8")
+    (log,) = re.findall(r"```text\n(epoch.*?)```", text, flags=re.DOTALL)
+    notebook = nbformat.read(ROOT / "notebooks" / "00_start_here.ipynb", as_version=4)
+    printed = "".join(cell.outputs[0].get("text", "") for cell in notebook.cells if cell.get("outputs"))
+    assert all(line in printed.splitlines() for line in log.splitlines()), "run make notebooks"
+    before, fold = text.split("<details>")
+    assert "Just tell me" in fold and "n_correct +=" in fold and re.search(r"\]\(\S*mistakes\.\w+\)", fold)
+    for word in ["+=", "n_correct", "last batch", "overwrit", "training set"]:
+        assert word not in before, word
+
+
 def test_links_and_commands_exist():
     for target in re.findall(r"\]\(([^)\s]+)\)", README):
         assert target.startswith("https://") or (ROOT / target).exists(), target

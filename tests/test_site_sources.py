@@ -86,6 +86,20 @@ def test_a_link_out_of_the_site_leads_to_the_repository():
         assert site.relink(f"a [b]({link}) c", page, site.layout(ROOT), ROOT) == f"a [b]({there}) c"
 
 
+def test_a_picture_in_html_is_taken_along_and_has_words_and_a_still(sources):
+    text = (sources / "notebooks" / "01_the_broken_loop.ipynb").read_text("utf-8")
+    files = re.findall(r'(?:src|srcset)=\\"([^"\\]+)\\"', text)
+    assert files == ["../sawtooth.png", "../sawtooth.gif"]
+    taken = re.findall(r"^html_extra_path = (.*?)  #", (DOCS / "conf.py").read_text("utf-8"), re.MULTILINE)[0]
+    assert all((DOCS / file[3:]).is_file() and f'"{file[3:]}"' in taken for file in files)
+    cells = nbformat.read(ROOT / "notebooks" / "01_the_broken_loop.ipynb", as_version=4).cells
+    (picture,) = [cell.source for cell in cells if "<picture>" in cell.source]
+    assert "prefers-reduced-motion: reduce" in picture and "print" in picture
+    assert len(re.findall(r'alt="([^"]+)"', picture)[0].split()) >= 12
+    for file in re.findall(r'(?:src|srcset)="([^"]+)"', picture):  # and the notebook finds them where it lies
+        assert (ROOT / "notebooks" / file).is_file()
+
+
 def test_no_picture_comes_from_another_host(sources):
     for place, text in pages(sources).items():
         assert not re.search(r"!\[[^\]]*\]\(https?:|<img[^>]+https?:", text), place

@@ -57,6 +57,12 @@ def tagged(cells: list[nbformat.NotebookNode], prefix: str) -> dict[str, nbforma
     }
 
 
+def letters(notebook: nbformat.NotebookNode) -> str:
+    """The right answers of the predictions, in order: each stands first in its folded explanation."""
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    return "".join(re.findall(r"<details><summary>Your answer, explained[^\n]*</summary>\s*\*\*([A-E])\b", text))
+
+
 def solution(cell: nbformat.NotebookNode) -> str:
     """The code of a folded solution."""
     (block,) = re.findall(r"```python\n(.*?)```", cell.source, flags=re.DOTALL)

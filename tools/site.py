@@ -82,7 +82,10 @@ def relink(text: str, page: Path, pages: dict[Path, Path], root: Path) -> str:
             return f"](https://github.com/{address.current(root)}/blob/main/{there}{'#' + anchor if anchor else ''})"
         return match[0]
 
-    return re.sub(r"\]\(((?!https?:)[^)\s]+)\)", lead_on, text)
+    text = re.sub(r"\]\(((?!https?:)[^)\s]+)\)", lead_on, text)
+    # A moving picture and its still stand in HTML; docs/conf.py takes them along.
+    up = os.path.relpath(".", pages[page].parent).replace(os.sep, "/")
+    return re.sub(r'(src|srcset)="\.\./docs/([\w.-]+)"', rf'\1="{up}/\2"', text)
 
 
 def for_the_site(text: str) -> str:

@@ -70,10 +70,18 @@ def row_strip(hits: npt.ArrayLike, batch_size: int) -> "Axes":
     axes.add_patch(Polygon(np.array(border) - 0.5, fill=False, edgecolor=INK, linewidth=1.5, clip_on=False))
     axes.set_axis_off()
     # The words stand below the cells, where they cover none: the batch's under the batch, the key at the other side.
-    sides = [(left, "left"), (across, "right")] if left + end <= across else [(end, "right"), (0, "left")]
-    texts = [f"the last batch: {right[start:].sum():,} of {n - start:,} right", "■ hit   ▪ miss"]
-    for text, (edge, side) in zip(texts, sides, strict=True):
-        note(axes, text, (edge - 0.5, bottom - 0.5), INK, (0, -7), ha=side, va="top")
+    (edge, side), (far, other) = (
+        [(left, "left"), (across, "right")] if left + end <= across else [(end, "right"), (0, "left")]
+    )
+    counted = f"the last batch: {right[start:].sum():,} of {n - start:,} right"
+    note(axes, counted, (edge - 0.5, bottom - 0.5), INK, (0, -7), ha=side, va="top")
+    key = [("■ hit", RIGHT), ("▪ miss", BROKEN), ("■", PALE), ("▪ not counted", GREY)][: 4 if start else 2]
+    place: Any = "data"
+    # A word of the key stands beside the one before it, and in the colour of its cells.
+    for number, (text, colour) in enumerate(key if other == "left" else key[::-1]):
+        xy = ((far - 0.5, bottom - 0.5), (1, 1) if other == "left" else (0, 1))[min(number, 1)]
+        gap = (0, -7) if number == 0 else (10 if other == "left" else -10, 0)
+        place = note(axes, text, xy, colour, gap, xycoords=place, ha=other, va="top")
     return axes
 
 

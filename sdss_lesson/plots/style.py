@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.text import Annotation
 
 # The same in every figure: a class; what a broken loop counts, and a miss; what a correct loop counts, and a hit.
 CLASS_COLOURS = {"GALAXY": "#E69F00", "QSO": "#000000", "STAR": "#009E73"}
@@ -56,13 +57,16 @@ def dots(axes: "Axes", x: npt.ArrayLike, y: npt.ArrayLike, colour: str, marker: 
     axes.plot(x, y, marker, color=colour, markersize=size, markeredgewidth=0, clip_on=False, zorder=3)
 
 
-def note(axes: "Axes", text: str, xy: XY, colour: str, shift: XY = (0, 0), **style: Any) -> None:
+def note(axes: "Axes", text: str, xy: XY, colour: str, shift: XY = (0, 0), **style: Any) -> "Annotation":
     """Words at a place in the data, moved by `shift` points; bold in colour, and with a white halo."""
     from matplotlib.patheffects import withStroke
 
-    note = axes.annotate(text, xy, shift, textcoords="offset points", color=colour, fontsize=11, zorder=5, **style)
+    note: Annotation = axes.annotate(
+        text, xy, shift, textcoords="offset points", color=colour, fontsize=11, zorder=5, **style
+    )
     note.set(fontweight="normal" if colour == INK else "bold", annotation_clip=False)
     note.set_path_effects([withStroke(linewidth=3, foreground="white")])
+    return note
 
 
 def label_ends(axes: "Axes", ends: Sequence[tuple[str, float, str]], line: float = 0.1) -> None:
