@@ -124,7 +124,13 @@ def colab(tmp_path: Path, wheel: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (packages / "pip").mkdir()
     stand_in = PIP.format(address=f"git+{PROJECT['urls']['Repository']}@{TAG}", pip=sys.executable, wheel=str(wheel))
     (packages / "pip" / "__main__.py").write_text(stand_in)
-    start = [str(tasks.venv_python(venv)), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    start = [
+        str(venv / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")),
+        "-m",
+        "ipykernel_launcher",
+        "-f",
+        "{connection_file}",
+    ]
     monkeypatch.setattr(kernel, "get_kernel_dict", lambda: {"argv": start, "display_name": "", "language": "python"})
     return packages
 

@@ -302,14 +302,14 @@ def test_strip_greys_out_all_but_the_last_batch(n, batch_size):
 
 
 def test_the_key_of_the_strip_has_the_colours_of_its_cells():
-    axes = plots.test_strip(HITS, 32)
+    axes = plots.row_strip(HITS, 32)
     key = {text.get_text(): to_hex(text.get_color()) for text in axes.texts if set(text.get_text()) & set("■▪")}
     drawn = cells(axes)
     in_order = [drawn[place] for place in sorted(drawn, key=lambda place: place[::-1])]
     meant = {("hit", True): "■ hit", ("miss", True): "▪ miss", ("hit", False): "■", ("miss", False): "▪ not counted"}
     for number, (colour, hit) in enumerate(zip(in_order, HITS, strict=True)):
         assert key[meant["hit" if hit else "miss", number >= 1984]] == colour
-    assert not [text for text in said(plots.test_strip(HITS, 2000)) if "not counted" in text]
+    assert not [text for text in said(plots.row_strip(HITS, 2000)) if "not counted" in text]
 
 
 def test_a_miss_differs_from_a_hit_in_size():

@@ -31,7 +31,7 @@ class Shell:
         words = [str(word) for word in command]
         self.commands.append(words)
         if "venv" in words:
-            python = tasks.venv_python(Path(words[-1]))
+            python = Path(words[-1], "Scripts/python.exe" if os.name == "nt" else "bin/python")
             python.parent.mkdir(parents=True)
             python.touch()
         elif self.fail:

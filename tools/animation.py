@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from sdss_lesson.plots.style import BROKEN, GREY, INK, PALE, RIGHT, dots, new_panels, note
+from sdss_lesson.support.files import write_whole
 from tools import kernel
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def main(_: Sequence[str] = ()) -> int:
     # It runs three times and stops at its last frame: what never stops is hard to read beside.
     first.save(gif, "GIF", save_all=True, append_images=rest, duration=[*map(milliseconds, SIZES)], loop=2)
     for name, drawn in {"sawtooth.png": png, "sawtooth.gif": gif}.items():
-        kernel.write_bytes(drawn.getvalue(), kernel.ROOT / "docs" / name)
+        write_whole(kernel.ROOT / "docs" / name, drawn.getvalue())
         print(f"docs/{name}: {len(drawn.getvalue()) / 1000:.0f} KB")
     return 0
 
