@@ -206,6 +206,9 @@ def write_sources(root: Path, folder: Path) -> None:
             for cell in notebook.cells:
                 if cell.cell_type == "markdown":
                     cell.source = relink(for_the_site(cell.source), page, pages, root)
+                elif title := re.match("# @title (.+)", cell.source):  # a folded cell shows its title here, too
+                    prompts = dict.fromkeys(["code_prompt_show", "code_prompt_hide"], title[1])
+                    cell.metadata["mystnb"] = {**cell.metadata.get("mystnb", {}), **prompts}
             nbformat.write(notebook, copy)  # type: ignore[no-untyped-call]
         else:
             copy.write_text(relink(for_the_site(page.read_text("utf-8")), page, pages, root), "utf-8")
