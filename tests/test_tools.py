@@ -248,11 +248,11 @@ def test_nbval_is_strict_and_speaks_over_ipc(make: Make, tmp_path: Path, monkeyp
     assert notebooks.main([]) == 0
     monkeypatch.setenv("SDSS_LESSON_SEED", "3")
     monkeypatch.setenv("SDSS_LESSON_CSV", "mine.csv")
-    assert test_command.main(["-q"]) == 0
+    assert test_command.main(["-q", "-n", "0"]) == 0
     stored = folder / "00.ipynb"
     assert '"ipc' in outputs(stored) or sys.platform == "win32"
     stored.write_text(stored.read_text().replace("false", "true"))
-    assert test_command.main(["-q"]) == 1
+    assert test_command.main(["-q", "-n", "0"]) == 1
 
 
 def test_the_tests_run_even_where_a_notebook_would_fail_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

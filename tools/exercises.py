@@ -86,7 +86,7 @@ def with_tries(notebook: nbformat.NotebookNode, name: str) -> nbformat.NotebookN
         if exercise := checks.get(cell.id):
             right = [solution(solutions[exercise]), *known[exercise]["right"]]
             slips = [(slip["answer"], slip["says"]) for slip in known[exercise]["slips"]]
-            lines = [inspect.getsource(try_answer), BEFORE]
+            lines = ["from typing import Any", inspect.getsource(try_answer), BEFORE]
             for answer, says in [*((each, "✓") for each in right), *slips]:
                 lines.append(f"try_answer(globals(), {exercise!r}, {answer!r}, {cell.source!r}, {says!r})")
             cells.append(nbformat.v4.new_code_cell("\n".join([*lines, AFTER])))  # type: ignore[no-untyped-call]

@@ -15,7 +15,7 @@ from tools import exercises, kernel, notebooks
 
 CLEARED = (*notebooks.CLEARED, "SDSS_LESSON_CLAIMS")
 WORKERS = ["-n", str(min(4, os.cpu_count() or 1)), "--dist"]
-NBVAL = ["--nbval-current-env", "--nbval-cell-timeout=120", "-p", "tools.nbval_over_ipc"]
+NBVAL = ["--nbval-current-env", "--nbval-cell-timeout=300", "-p", "tools.nbval_over_ipc"]
 WARN = ["-o", "filterwarnings="]
 """For nbval, too: it leaves files open. Python may warn of that, and to our own tests a warning is an error."""
 COVERAGE = ["--cov", "--cov-report=term-missing:skip-covered"]
