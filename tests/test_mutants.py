@@ -57,7 +57,7 @@ def test_a_copy_of_the_last_commit_is_made_ready(room: str, tmp_path: Path) -> N
 def test_a_survivor_is_one_line() -> None:
     shown = "# x: survived\n--- a.py\n+++ b.py\n@@ -1 +1 @@\n     same\n-    old\n+    new(\n+        x)\n"
     for name, where in [("x__close__mutmut_12", "_close"), ("xǁReportǁok__mutmut_1", "Report.ok")]:
-        line = mutants.as_line(f"sdss_lesson.auditing.split.inputs.{name}", shown)
+        line = mutants.as_line(f"sdss_lesson.auditing.rows.{name}", shown)
         assert line == f"auditing.rows.{where}: new( x)"
 
 

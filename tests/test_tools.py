@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from tools import claims, kernel, lab, lesson, notebooks
+from tools import claims, kernel, lab, lesson, notebooks, slowest
 from tools import test as test_command
 
 Make = Callable[..., Path]
@@ -266,6 +266,15 @@ def test_the_tests_run_even_where_a_notebook_would_fail_first(tmp_path: Path, mo
     assert test_command.main([], more=True) == 1 and "not more" not in calls.pop()
     shown = ["--cov" in command for command in calls]
     assert shown == [True, False, False, False, True, False]  # a part of the tests is sure to cover too little
+
+
+def test_the_slowest_ten_are_written_between_their_marks() -> None:
+    text = slowest.table({f"tests/test_a.py::test_{n}": n for n in range(12)}, 90.0)
+    assert text.splitlines()[4] == "| `test_a.py::test_11` | 11 |" and len(text.splitlines()) == 14
+    assert "12 tests in 1.5 minutes" in text and "test_1`" not in text
+    page = slowest.between(f"above\n{slowest.BEGIN}old\n{slowest.END}below\n", text)
+    assert page == f"above\n{slowest.BEGIN}{text}{slowest.END}below\n" == slowest.between(page, text)
+    assert slowest.BEGIN in slowest.PAGE.read_text("utf-8")
 
 
 def test_lab_never_overwrites(make: Make, tmp_path: Path) -> None:

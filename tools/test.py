@@ -1,7 +1,8 @@
-"""Run the tests, then every notebook against its stored outputs: python tasks.py test [--lax] [OPTIONS OF PYTEST ...]
+"""Run the tests, then every notebook against its stored outputs: python tasks.py test [OPTIONS OF PYTEST ...]
 
-One run of a notebook compares its outputs and tries its exercises. With --lax, for versions that nobody pinned: the
-claims judge the notebooks, and a warning is no error. What takes long and guards the machinery: `make test-more`.
+One run of a notebook compares its outputs and tries its exercises. What takes long and guards the machinery runs in
+`make test-more`. With --lax, for versions that nobody pinned, the claims judge the notebooks, and a warning is not an
+error. With --table, CONTRIBUTING.md gets the slowest ten.
 """
 
 import os
@@ -20,13 +21,15 @@ WARN = ["-o", "filterwarnings="]
 """For nbval, too: it leaves files open. Python may warn of that, and to our own tests a warning is an error."""
 COVERAGE = ["--cov", "--cov-report=term-missing:skip-covered"]
 """How much of the package the tests run; some of them alone would run too little. The least is in pyproject.toml."""
+TABLE = ["-p", "tools.slowest"]
 NOTHING_TO_TEST = 5
 """pytest's exit code where the options leave no test, as `-k` may do in one of the two runs."""
 
 
 def main(options: Sequence[str], *, more: bool = False) -> int:
     """Run pytest on the tests, or on those that are marked as more, and on the notebooks; the exit code."""
-    lax, options = "--lax" in options, [option for option in options if option != "--lax"]
+    lax, timed = "--lax" in options, "--table" in options
+    options = [option for option in options if option not in ("--lax", "--table")]
     # The number of workers stands before the reader's options, which may say -n 0.
     pytest = [sys.executable, "-m", "pytest", *WORKERS]
     kind = ["-m", "more"] if more else ["-m", "not more", *([] if options or lax else COVERAGE)]
@@ -36,7 +39,7 @@ def main(options: Sequence[str], *, more: bool = False) -> int:
         # not change what a notebook prints.
         own = {"JUPYTER_RUNTIME_DIR": scratch, "IPYTHONDIR": str(Path(scratch, "ipython"))}
         environment = kernel.quiet_environment(CLEARED, **own)
-        commands = [[*pytest, "loadgroup", *kind, *(WARN if lax else []), *options, "tests"]]
+        commands = [[*pytest, "loadgroup", *kind, *(WARN if lax else []), *(TABLE if timed else []), *options, "tests"]]
         if not more:
             tried = Path(scratch, "notebooks")
             tried.mkdir()
