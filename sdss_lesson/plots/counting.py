@@ -144,10 +144,9 @@ def by_rank(shares: Mapping[int, Sequence[float]], accuracy: float, *, title: st
         colours = [BROKEN] + [PALE] * (len(parts) - 1)
         axes.bar([at] * len(parts), parts, 0.6, floors, color=colours, edgecolor="white", linewidth=1.5)
         note(axes, f"{parts[0]:.2f}", (at, parts[0] / 2), INK, ha="center", va="center")
-        if len(parts) <= 4:
-            for rank, (floor, part) in enumerate(zip(floors, parts, strict=True)):
-                if rank:
-                    note(axes, f"rank {rank}", (at, floor + part / 2), INK, ha="center", va="center")
+        for rank, (floor, part) in enumerate(zip(floors, parts, strict=True)):
+            if rank and min(part, parts[0]) > 0.12:  # there is room for words
+                note(axes, f"rank {rank}", (at, floor + part / 2), INK, ha="center", va="center")
     axes.axhline(accuracy, color=RIGHT, linewidth=2)
     last = list(shares.values())[-1][0]
     label_ends(axes, [("accuracy of\nall rows", accuracy, RIGHT), ("rank 0\nprints this", last / 2, BROKEN)])
