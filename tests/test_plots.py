@@ -15,7 +15,7 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
-from matplotlib.colors import to_hex, to_rgb
+from matplotlib.colors import same_color, to_hex, to_rgb
 from matplotlib.text import Text
 
 RNG = np.random.default_rng(0)
@@ -144,7 +144,8 @@ FIGURES = {
     ),
     **{f"two curves, {name}": lambda values=values: plots.two_curves(values, [0.93] * len(values))
        for name, values in [("few values", PRINTED), ("constant", [0.0] * 20), ("true", [0.93] * 9), ("one", [0.01])]},
-    "by rank": lambda: plots.by_rank({2: [0.9, 0.95], 4: [0.99, 0.91, 0.0, 1.0]}, 0.93, title="T"),
+    "by rank": lambda: plots.by_rank({1: [0.9], 2: [0.5, 0.4], 8: [0.3, 0.2, 0.0, 0.4, 0, 0, 0, 0]}, 0.9, title="T"),
+    "by rank, no hits": lambda: plots.by_rank({2: [0.0, 0.0]}, 0.0, title="T"),
     "search": lambda: plots.search(TRIED, title="long " * 30),
     "search, one dot each": lambda: plots.search(TRIED[:2], title="T"),
     "search, all the same": lambda: plots.search(TRIED.assign(val_accuracy=0.5), title="T"),
@@ -465,12 +466,22 @@ def test_each_test_of_an_evaluator_has_a_ring_and_what_two_loops_printed():
     assert axes.yaxis_inverted() and axes.get_xlim() == (0, 1) and axes.get_xlabel() == "accuracy"
 
 
-def test_by_rank_shows_what_each_rank_prints_and_the_accuracy_of_all_rows():
-    own = {2: [0.9, 0.95], 4: [0.99, 0.91, 0.0, 1.0]}
-    for axes, (processes, values) in zip(plots.by_rank(own, 0.93, title="T"), own.items(), strict=True):
-        np.testing.assert_array_equal(dots(axes, plots.BROKEN, "s"), np.column_stack([range(processes), values]))
-        assert [line for line in axes.lines if line.get_color() == plots.RIGHT and set(line.get_ydata()) == {0.93}]
-        assert axes.get_title(loc="left") == f"{processes} processes"
+def test_by_rank_stacks_what_each_rank_counts_up_to_the_accuracy_of_all_rows():
+    shares = {1: [0.9], 2: [0.5, 0.4], 4: [0.3, 0.2, 0.0, 0.4]}
+    axes = plots.by_rank(shares, 0.9, title="T")
+    bars = iter(axes.patches)
+    for at, parts in enumerate(shares.values()):
+        floor = 0.0
+        for rank, part in enumerate(parts):
+            bar = next(bars)
+            assert bar.get_x() + bar.get_width() / 2 == pytest.approx(at)
+            assert (bar.get_y(), bar.get_height()) == pytest.approx((floor, part))
+            assert same_color(bar.get_facecolor(), plots.BROKEN) == (rank == 0)
+            floor += part
+        assert floor == pytest.approx(0.9)
+    assert next(bars, None) is None
+    assert [line for line in axes.lines if line.get_color() == plots.RIGHT and set(line.get_ydata()) == {0.9}]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["1", "2", "4"]
 
 
 def test_a_search_has_a_panel_for_each_knob_with_every_setting_and_the_optimizers_means():

@@ -125,33 +125,32 @@ def against_batch_size(
     return axes
 
 
-def by_rank(printed: Mapping[int, Sequence[float]], accuracy: float, *, title: str) -> "list[Axes]":
-    """Draw each rank's hits over the number of all rows, beside the accuracy of all rows.
+def by_rank(shares: Mapping[int, Sequence[float]], accuracy: float, *, title: str) -> "Axes":
+    """Draw each rank's hits over the number of all rows as a stack: the parts add up to the accuracy of all rows.
 
     Parameters
     ----------
-    printed
-        Number of processes -> hits of rank 0, 1, ... over all rows: fractions.
+    shares
+        Number of processes -> hits of rank 0, 1, ... over all rows: fractions. Rank 0, which prints, is coloured.
     accuracy
         Of all rows, a fraction.
     title
         The message.
-
-    Returns
-    -------
-    list of Axes
-        One for each number of processes.
     """
-    panels = new_panels(title, 1, len(printed), height=3.3)[0]
-    for axes, (processes, values) in zip(panels, printed.items(), strict=True):
-        axes.set(xlim=(-0.5, processes - 0.5), ylim=(0, 1), xticks=range(processes), xlabel="rank")
-        axes.axhline(accuracy, color=RIGHT, linewidth=2)
-        dots(axes, range(processes), values, BROKEN, "s", 6)
-        axes.set_title(f"{processes} processes", loc="left", fontsize=11, color=INK)
-        axes.tick_params(labelleft=axes is panels[0])
-    panels[0].set_ylabel("hits of the rank / all rows")
-    label_ends(panels[-1], [("accuracy of\nall rows", accuracy, RIGHT)])
-    return list(panels)
+    axes = new_axes(title, "processes", "hits / all rows")
+    axes.set(xlim=(-0.6, len(shares) - 0.4), ylim=(0, 1), xticks=range(len(shares)), xticklabels=list(shares))
+    for at, parts in enumerate(shares.values()):
+        floors = np.cumsum([0, *parts[:-1]])
+        colours = [BROKEN] + [PALE] * (len(parts) - 1)
+        axes.bar([at] * len(parts), parts, 0.6, floors, color=colours, edgecolor="white", linewidth=1.5)
+        note(axes, f"{parts[0]:.2f}", (at, parts[0] / 2), INK, ha="center", va="center")
+        for rank, (floor, part) in enumerate(zip(floors, parts, strict=True)):
+            if rank and min(part, parts[0]) > 0.12:  # there is room for words
+                note(axes, f"rank {rank}", (at, floor + part / 2), INK, ha="center", va="center")
+    axes.axhline(accuracy, color=RIGHT, linewidth=2)
+    last = list(shares.values())[-1][0]
+    label_ends(axes, [("accuracy of\nall rows", accuracy, RIGHT), ("rank 0\nprints this", last / 2, BROKEN)])
+    return axes
 
 
 def expected_and_printed(table: pd.DataFrame, *, title: str) -> "Axes":
