@@ -75,12 +75,21 @@ def picture(batch_size: int, upto: int) -> Image.Image:
     return Image.open(buffer).convert("RGB")
 
 
+def white(image: Image.Image) -> Image.Image:
+    """The lightest colours of a palette, made pure white again: the page behind them is."""
+    colours = np.reshape(image.getpalette() or [], (-1, 3))
+    colours[colours.min(axis=1) > 245] = 255
+    image.putpalette(colours.ravel().tolist())
+    image.load()
+    return image
+
+
 def main(_: Sequence[str] = ()) -> int:
     import matplotlib as mpl
 
     mpl.use("Agg")
-    still = picture(STILL, SIZES[-1]).quantize(64, dither=Image.Dither.NONE)
-    palette = picture(STILL, SIZES[-1]).quantize(16, dither=Image.Dither.NONE)
+    drawn = picture(STILL, SIZES[-1])
+    still, palette = (white(drawn.quantize(colours, dither=Image.Dither.NONE)) for colours in (64, 16))
     first, *rest = (picture(size, size).quantize(palette=palette, dither=Image.Dither.NONE) for size in SIZES)
     png, gif = io.BytesIO(), io.BytesIO()
     still.save(png, "PNG", optimize=True)
