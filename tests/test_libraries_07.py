@@ -85,14 +85,17 @@ def test_every_library_has_the_number_of_one_process(saved, processes):
         + ["raw = evaluate_everywhere(model, loader, device)\n"]
         + [have["METRIC"], have["THREE"], "counted, library, _ = answer\n"]
         + [have["PACKAGE"], "package = total.accuracy\n"]
-        + [block("accelerate"), "answer = [raw, package, counted, library, accuracy, n_rows]\n"]
+        + [
+            block("accelerate"),
+            "answer = [raw, package, counted, library, accuracy, n_rows, accelerator.num_processes]\n",
+        ]
     )
     ranks = torchrun("".join(everything), processes, folder)
     truth = is_hit.double().mean().item()
-    for raw, package, counted, library, accelerate, n_rows in ranks:
+    for raw, package, counted, library, accelerate, n_rows, together in ranks:
         assert raw == package == counted == accelerate == truth
         assert round(library * N_ROWS) == is_hit.sum() and library == pytest.approx(truth, abs=1e-6)  # it has 32 bits
-        assert n_rows == N_ROWS
+        assert n_rows == N_ROWS and together == processes
 
 
 @pytest.mark.more
