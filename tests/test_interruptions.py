@@ -16,6 +16,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from sklearn.preprocessing import StandardScaler
 
 from sdss_lesson import NeuralNet, load_model, save_model
+from sdss_lesson.support.files import write_whole
 from tools import kernel, lesson, notebooks
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -60,6 +61,15 @@ class FullDisk:
             self.write(path, bytes(content)[:room])
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
         return self.write(path, content)
+
+
+@pytest.mark.parametrize("name", ["file/x", "nowhere/x", "n" * 252])  # with the process's number it would be too long
+def test_a_file_that_cannot_be_written_is_named_and_leaves_nothing(tmp_path, name):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError) as caught:
+        write_whole(tmp_path / name, b"new")
+    assert caught.value.filename == str(tmp_path / name)
+    assert files(tmp_path) == {Path("file"): b""}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no such signal.")

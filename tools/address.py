@@ -9,7 +9,8 @@ import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from tools import ROOT
+
 HOLDERS = ("pyproject.toml", "README.md", "CITATION.cff", "notebooks/*.ipynb", "docs/**/*")
 ADDRESS = re.compile(
     r"(?:https://github\.com/)?([A-Za-z0-9](?:[A-Za-z0-9-]{0,38}))/(\.*[A-Za-z0-9_-][A-Za-z0-9._-]*?)(?:\.git)?/?"

@@ -28,8 +28,8 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
 from sdss_lesson import CLASSES, FEATURES, NeuralNet, SDSSDataset, evaluate, fit
+from tools import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "docs" / "bench.md"
 SIZES = [10_000, 100_000, 1_000_000, 5_000_000]
 MOMENT = 0.1

@@ -27,8 +27,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
 from sdss_lesson.support.files import write_whole
+from tools import ROOT as ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
 CELL_TIMEOUT = 600
 """Seconds. No cell comes near it; it only ends a run that hangs."""

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from tools.kernel import ROOT
+from tools import ROOT
 
 CHECKS = [["ruff", "check"], ["ruff", "format", "--check"], ["mypy"]]
 

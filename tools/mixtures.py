@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-ROOT = Path(__file__).resolve().parents[1]
+from tools import ROOT
 
 FILE = ROOT / "data" / "mixtures.json"
 BANDS = ["u", "g", "r", "i", "z"]

@@ -15,7 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tools.kernel import ROOT
+from tools import ROOT
 
 KNOWN = ROOT / "tests" / "survivors.txt"
 SPLIT, EVALUATOR = ("matching", "inputs", "examine", "report"), ("examine", "report", "hypotheses", "probes")

@@ -12,9 +12,8 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
-from tools import address
+from tools import ROOT, address
 
-ROOT = Path(__file__).resolve().parents[1]
 PLACEHOLDER = "OWNER/"
 
 

@@ -11,14 +11,14 @@ import json
 import math
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-ROOT = Path(__file__).resolve().parents[1]
+from tools import ROOT
+
 MIXTURES = ROOT / "data" / "mixtures.json"
 FILE = ROOT / "data" / "sdss_sample.csv"
 

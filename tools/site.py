@@ -16,8 +16,7 @@ from pathlib import Path
 import nbformat
 
 from sdss_lesson.mistakes import MISTAKES, Mistake
-from tools import address
-from tools.kernel import ROOT
+from tools import ROOT, address
 
 BUILD = ROOT / "build"
 SITE, SOURCE, VENV = BUILD / "site", BUILD / "site-src", BUILD / "site-venv"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sdss_lesson.support.files import write_whole
-from tools.kernel import ROOT
+from tools import ROOT
 
 PAGE = ROOT / "CONTRIBUTING.md"
 BEGIN, END = "<!-- slowest: python tasks.py test --table -->\n", "<!-- end of slowest -->\n"

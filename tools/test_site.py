@@ -7,7 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from tools import ROOT
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 REMEDY = (
     "The site is tested in Chromium or Chrome, and none is on PATH: install one (on Debian: apt-get install chromium), "

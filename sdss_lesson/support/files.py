@@ -1,6 +1,7 @@
 """Write a file in one step: whoever looks finds the old one or the new one, and never half of it."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -21,4 +22,5 @@ def write_whole(path: Path, content: bytes) -> None:
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):  # where it could not be made, there is nothing to take away
+            unfinished.unlink()
