@@ -177,7 +177,7 @@ MAY_IMPORT = {
     **dict.fromkeys(CORE, CORE | GUARDS | {"support.progress"}),
     **dict.fromkeys(GUARDS, CORE | GUARDS),
     "support": CORE | {"support"},
-    "scale": CORE | {"scale", "_checks"},
+    "scale": CORE | {"scale", "_checks", "support.files"},
     "mistakes": CORE | {"mistakes"},
     "auditing": CORE | GUARDS | {"mistakes", "auditing"},
     "plots": CORE | {"plots"},
