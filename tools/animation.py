@@ -95,9 +95,9 @@ def main(_: Sequence[str] = ()) -> int:
     still.save(png, "PNG", optimize=True)
     # It runs three times and stops at its last frame: what never stops is hard to read beside.
     first.save(gif, "GIF", save_all=True, append_images=rest, duration=[*map(milliseconds, SIZES)], loop=2)
-    for name, drawn in {"sawtooth.png": png, "sawtooth.gif": gif}.items():
-        write_whole(kernel.ROOT / "docs" / name, drawn.getvalue())
-        print(f"docs/{name}: {len(drawn.getvalue()) / 1000:.0f} KB")
+    for name, file in {"sawtooth.png": png, "sawtooth.gif": gif}.items():
+        write_whole(kernel.ROOT / "docs" / name, file.getvalue())
+        print(f"docs/{name}: {len(file.getvalue()) / 1000:.0f} KB")
     return 0
 
 
