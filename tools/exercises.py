@@ -26,8 +26,9 @@ def try_answer(space: dict[str, Any], exercise: str, answer: str, check: str, sa
     space, name = dict(space), f"<{exercise}>"
     linecache.cache[name] = len(answer), None, answer.splitlines(keepends=True), name  # for inspect.getsource
     said = io.StringIO()
-    with contextlib.redirect_stdout(said):
+    with contextlib.redirect_stdout(io.StringIO()):
         exec(compile(answer, name, "exec"), space)
+    with contextlib.redirect_stdout(said):
         exec(check, space)
     found = said.getvalue()
     if says not in found or not found.startswith("✓" if says == "✓" else "✗"):
